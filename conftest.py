@@ -7,3 +7,5 @@ SRC = str(pathlib.Path(__file__).parent / "src")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [SRC, os.environ.get("PYTHONPATH", "")])
 )
+# Progress bars hold times, which compared outputs must not.
+os.environ["TQDM_DISABLE"] = "1"
