@@ -95,12 +95,13 @@ def number_models(notebook, name: str):
     """Replace the random ids of widget models by numbers in the order made."""
     state = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
     tail = hashlib.sha256(name.encode()).hexdigest()[:24]
-    # Counting upwards keeps that order under sorted keys: a second pass is idle.
     new = {old: f"{place:08x}{tail}" for place, old in enumerate(state)}
     text = re.sub(
         r"[0-9a-f]{32}", lambda m: new.get(m[0], m[0]), nbformat.writes(notebook)
     )
-    return nbformat.reads(text, as_version=4)
+    # Writing sorts the keys, and the numbers sort in the order made: after a second
+    # writing the order is in the file, and numbering it again changes nothing.
+    return nbformat.reads(nbformat.writes(nbformat.reads(text, 4)), as_version=4)
 
 
 def normalise(notebook, name: str):
