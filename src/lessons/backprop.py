@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from lessons._checks import check_shape
 from lessons.activations import sigmoid, softmax
 from lessons.dnn import Params, dense
 
@@ -155,7 +156,7 @@ def mse_delta(predictions: Array, targets: Array) -> Array:
     >>> mse_delta(jnp.array([[1.0], [5.0]]), jnp.array([[0.0], [2.0]])).tolist()
     [[1.0], [3.0]]
     """
-    _same_shape("targets", targets, predictions.shape)
+    check_shape("targets", targets, predictions.shape)
     return 2 * (predictions - targets) / predictions.size
 
 
@@ -189,7 +190,7 @@ def binary_cross_entropy_delta(logits: Array, labels: Array) -> Array:
     >>> binary_cross_entropy_delta(logits, labels).tolist()
     [[0.25], [-0.25]]
     """
-    _same_shape("labels", labels, logits.shape)
+    check_shape("labels", labels, logits.shape)
     return (sigmoid(logits) - labels) / logits.size
 
 
@@ -223,7 +224,7 @@ def cross_entropy_delta(logits: Array, labels: Array) -> Array:
     >>> cross_entropy_delta(jnp.zeros((1, 2)), jnp.array([1])).tolist()
     [[0.5, -0.5]]
     """
-    _same_shape("labels", labels, logits.shape[:-1])
+    check_shape("labels", labels, logits.shape[:-1])
     one_hot = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
     return (softmax(logits) - one_hot) / labels.size
 
@@ -317,7 +318,7 @@ def max_relative_error(tree: Any, reference: Any) -> float:
     worst = 0.0
     for leaf, other in zip(leaves, others, strict=True):
         a, b = np.asarray(leaf, np.float64), np.asarray(other, np.float64)
-        _same_shape("an array", a, b.shape)
+        check_shape("an array", a, b.shape)
         scale = np.abs(b).max(initial=0) or 1.0
         worst = np.maximum(worst, np.abs(a - b).max(initial=0) / scale)
     return float(worst)
@@ -359,9 +360,3 @@ def gradient_check(f: Callable[[Any], Any], params: Any, grads: Any) -> float:
     0.5
     """
     return max_relative_error(grads, numerical_grad(f, params))
-
-
-def _same_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
-    """Refuse an array whose shape is not the expected one."""
-    if array.shape != shape:
-        raise ValueError(f"expected {name} of shape {shape}, got {array.shape}")

@@ -10,6 +10,7 @@ Subtracting ``(n,)`` from ``(n, 1)`` would give an ``(n, n)`` matrix without a w
 import jax.numpy as jnp
 from jax import Array
 
+from lessons._checks import check_shape
 from lessons.activations import log_softmax
 
 
@@ -45,7 +46,7 @@ def mse(predictions: Array, targets: Array) -> Array:
     [2.5, 0.0]
     """
     predictions, targets = jnp.asarray(predictions), jnp.asarray(targets)
-    _same_shape("targets", targets, predictions.shape)
+    check_shape("targets", targets, predictions.shape)
     if predictions.ndim == 0:
         raise ValueError("expected predictions of shape (n, ...), got ()")
     squares = jnp.square(predictions - targets)
@@ -86,7 +87,7 @@ def binary_cross_entropy(logits: Array, labels: Array) -> Array:
     [0.0, 10000.0]
     """
     logits, labels = jnp.asarray(logits), jnp.asarray(labels)
-    _same_shape("labels", labels, logits.shape)
+    check_shape("labels", labels, logits.shape)
     # logaddexp(0, z) = log(exp(0) + exp(z)) neither overflows nor loses small values.
     if_one, if_zero = jnp.logaddexp(0, -logits), jnp.logaddexp(0, logits)
     return labels * if_one + (1 - labels) * if_zero
@@ -132,7 +133,7 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
         raise ValueError(
             f"expected logits of shape (..., K) with K >= 2 classes, got {logits.shape}"
         )
-    _same_shape("labels", labels, logits.shape[:-1])
+    check_shape("labels", labels, logits.shape[:-1])
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise ValueError(f"expected integer labels, got {labels.dtype}")
     log_p = log_softmax(logits)
@@ -140,9 +141,3 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
     index = jnp.where(labels < 0, logits.shape[-1], labels)[..., None]
     picked = jnp.take_along_axis(log_p, index, axis=-1, mode="fill", fill_value=jnp.nan)
     return 0 - picked[..., 0]  # a sure and right answer gives 0.0 and not -0.0
-
-
-def _same_shape(name: str, array: Array, shape: tuple[int, ...]) -> None:
-    """Refuse an array whose shape is not the expected one."""
-    if array.shape != shape:
-        raise ValueError(f"expected {name} of shape {shape}, got {array.shape}")
