@@ -1,0 +1,548 @@
+"""Sow faults in the package, one at a time, and see whether its unit tests notice.
+
+    python tools/mutants.py [MODULE ...] [--sample 30] [--seed 0] [--jobs 2]
+
+A seeded sample of faults is drawn from each module of `src/lessons`
+(`mutant_sites.py` says which faults exist). For each one a forked process, in which
+jax is already imported, compiles the changed source in memory, takes it for the
+module, and runs the module's doctests and tests: `tests/test_MODULE.py` and
+`tests/test_MODULE_*.py`, or, where there are none, those of the modules that import
+it. Processes the tests start see the same change. No file on disk is touched.
+
+A mutant is killed by a failing test, a crash, or the time limit. The exit status is
+0 if every module scores 90 % or more, 1 if one does not, and 2 if the tests already
+fail without a fault. `tools/survivors.toml` gives reasons for survivors that change
+nothing a test could see; they are named as explained and still count as survivors.
+"""
+
+import argparse
+import ast
+import contextlib
+import functools
+import importlib
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import json
+import marshal
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+import types
+import warnings
+from collections.abc import Iterator
+from typing import NamedTuple
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import mutant_sites  # noqa: E402
+from mutant_sites import Mutant  # noqa: E402
+
+THRESHOLD = 0.9
+NOT_LOADED = 71
+SITECUSTOMIZE = """
+import marshal, pathlib, sys
+sys.path.insert(0, {here!r})
+import mutants
+sys.path.remove({here!r})
+here = pathlib.Path(__file__).parent
+mutants.install({name!r}, {path!r}, marshal.loads((here / "code").read_bytes()))
+"""
+
+
+class Project(NamedTuple):
+    """Where the package and its tests lie, and the sources as they were read."""
+
+    root: pathlib.Path
+    texts: dict[str, str]
+    package: str = "lessons"
+
+    @property
+    def sources(self) -> pathlib.Path:
+        """Return the folder of the package."""
+        return self.root / "src" / self.package
+
+    def path(self, module: str) -> pathlib.Path:
+        """Return a module's file."""
+        return self.sources / f"{module}.py"
+
+    def source(self, module: str) -> str:
+        """Return a module's text as it first was, should the file change meanwhile."""
+        if module not in self.texts:
+            self.texts[module] = self.path(module).read_text("utf-8")
+        return self.texts[module]
+
+    def modules(self) -> list[str]:
+        """Return the names of all modules but `__init__` and `__main__`."""
+        names = sorted(path.stem for path in self.sources.glob("*.py"))
+        return [name for name in names if not name.startswith("__")]
+
+    def importers(self, module: str) -> list[str]:
+        """Return the modules that import this one."""
+        full = f"{self.package}.{module}"
+        found = [m for m in self.modules() if full in _imports(self.path(m))]
+        return [m for m in found if m != module]
+
+    def tests(self, module: str, seen: frozenset[str] = frozenset()) -> list[str]:
+        """Return a module's test files, or else those of its importers."""
+        others = [m for m in self.modules() if m.startswith(f"{module}_")]
+        named = [
+            path
+            for pattern in (f"test_{module}.py", f"test_{module}_*.py")
+            for path in sorted((self.root / "tests").glob(pattern))
+            if not any(path.stem.startswith(f"test_{m}") for m in others)
+        ]
+        if named:
+            return [str(path) for path in named]
+        seen |= {module}
+        above = [m for m in self.importers(module) if m not in seen]
+        return sorted({path for m in above for path in self.tests(m, seen)})
+
+
+class Job(NamedTuple):
+    """One run of a module's tests: which, where, and with which fault."""
+
+    module: str
+    targets: list[str]
+    work: pathlib.Path
+    limit: float
+    mutant: Mutant | None = None
+    first: frozenset[str] = frozenset()
+    backwards: bool = False
+
+
+class Outcome(NamedTuple):
+    """What came of a job."""
+
+    job: Job
+    status: str
+    seconds: float
+
+    @property
+    def killed(self) -> bool:
+        """Tell whether anything noticed the fault."""
+        return self.status != "survived"
+
+
+def _imports(path: pathlib.Path) -> set[str]:
+    """Return the full names a file imports, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names |= {node.module}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def warm(project: Project, files: list[pathlib.Path]) -> None:
+    """Import what pytest and the files need, the package and test helpers excepted.
+
+    Only imports happen here: a process whose XLA threads run must not be forked.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    helpers = {path.stem for path in (project.root / "tests").glob("*")}
+    local = helpers | {project.package, "tests", "conftest"}
+    wanted = set().union({"pytest", "hypothesis"}, *(_imports(path) for path in files))
+    for name in sorted(wanted):
+        if name.split(".")[0] not in local:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    for plugin in importlib.metadata.entry_points(group="pytest11"):
+        plugin.load()
+    if project.package in sys.modules:
+        raise SystemExit(f"{project.package} was imported before the fork")
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Give the module of a file, but with other code."""
+
+    def __init__(self, name: str, path: str, code: types.CodeType) -> None:
+        super().__init__(name, path)
+        self.code = code
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        return self.code
+
+
+class _Finder:
+    """Find one module, before any other finder does."""
+
+    def __init__(self, name: str, path: str, code: types.CodeType) -> None:
+        self.name, self.path, self.code = name, path, code
+
+    def find_spec(self, name, path=None, target=None):
+        if name == self.name:
+            loader = _Loader(name, self.path, self.code)
+            return importlib.util.spec_from_file_location(name, loader=loader)
+        return None
+
+
+def install(name: str, path: str, code: types.CodeType) -> None:
+    """Make `import name` run this code."""
+    if name in sys.modules:
+        raise RuntimeError(f"{name} is already imported")
+    sys.meta_path.insert(0, _Finder(name, path, code))
+
+
+class _Plugin:
+    """Run the tests nearest to the fault first, and write down which one failed."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def distance(self, item) -> int:
+        """Rank a test: 0 names the function, 1 uses it, 2 does neither."""
+        words = "|".join(map(re.escape, sorted(self.job.first)))
+        if not words or re.search(
+            rf"(?<![a-zA-Z0-9])({words})(?![a-zA-Z0-9])", item.nodeid
+        ):
+            return 0
+        code = getattr(getattr(item, "function", None), "__code__", None)
+        return 1 if code and self.job.first & set(code.co_names) else 2
+
+    def pytest_collection_modifyitems(self, items):
+        if self.job.backwards:
+            items.reverse()
+        elif self.job.first:
+            items.sort(key=self.distance)
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            (self.job.work / "failed").write_text(report.nodeid, "utf-8")
+
+
+def _prepare(project: Project, job: Job) -> None:
+    """Give a forked process its own home, output and memory limit, and the fault."""
+    import resource
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 3
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    output = os.open(job.work / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(project.root)
+    source = str(project.sources.parent)
+    sys.path.insert(0, source)
+    path = [source, os.environ.get("PYTHONPATH", "")]
+    if job.mutant:
+        file = project.path(job.module)
+        name = f"{project.package}.{job.module}"
+        tree = ast.parse(project.source(job.module))
+        tree = mutant_sites.mutate(tree, job.mutant.path, job.mutant.replacement)
+        code = compile(tree, str(file), "exec", dont_inherit=True)
+        install(name, str(file), code)
+        (job.work / "code").write_bytes(marshal.dumps(code))
+        text = SITECUSTOMIZE.format(here=str(HERE), name=name, path=str(file))
+        (job.work / "sitecustomize.py").write_text(text, "utf-8")
+        path.insert(0, str(job.work))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+    os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = str(job.work)
+
+
+def _settle_libraries(cache: pathlib.Path) -> None:
+    """Share compiled programs between the runs, and draw the same examples in each."""
+    if "jax" in sys.modules:
+        import jax
+
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if "hypothesis" in sys.modules:
+        from hypothesis import Phase, settings
+
+        phases = (Phase.explicit, Phase.generate)
+        options = {"database": None, "derandomize": True, "deadline": None}
+        settings.register_profile("mutants", phases=phases, **options)
+        settings.load_profile("mutants")
+
+
+def _child(project: Project, job: Job) -> None:
+    """Run the tests in a forked process; never returns."""
+    status = 70
+    try:
+        os.setsid()
+        _prepare(project, job)
+        _settle_libraries(job.work.parent / "xla")
+        import pytest
+
+        options = ["-x", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
+        options += ["--override-ini=addopts=", f"--rootdir={project.root}"]
+        # Without this pytest would load the module itself, to rewrite its asserts.
+        options += ["--assert=plain"]
+        options += [f"--basetemp={job.work / 'tmp'}"]
+        status = pytest.main([*options, *job.targets], plugins=[_Plugin(job)])
+        if status == 0 and job.mutant and not _was_loaded(project, job):
+            status = NOT_LOADED
+        sys.stdout.flush()
+    finally:
+        os._exit(int(status))
+
+
+def _was_loaded(project: Project, job: Job) -> bool:
+    """Tell whether the tests imported the changed module, and not another."""
+    module = sys.modules.get(f"{project.package}.{job.module}")
+    return isinstance(getattr(module, "__loader__", None), _Loader)
+
+
+def _start(project: Project, job: Job) -> int:
+    job.work.mkdir(parents=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pid = os.fork()
+    if not pid:
+        _child(project, job)
+    return pid
+
+
+def _end(pid: int) -> None:
+    """Kill what is left of a process and of those it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _status(job: Job, code: int) -> str:
+    """Say in words how a run ended; `code` is the exit code or minus the signal."""
+    if code == 0:
+        return "survived"
+    if code == NOT_LOADED:
+        raise SystemExit(_failed(f"{job.module}: its tests do not import it"))
+    if code < 0:
+        return f"crashed with signal {-code}"
+    failed = job.work / "failed"
+    return f"killed by {failed.read_text('utf-8')}" if failed.exists() else "no import"
+
+
+def run(project: Project, jobs: list[Job], width: int) -> Iterator[Outcome]:
+    """Run jobs in forked processes, `width` at a time, and yield what came of them."""
+    waiting, running = list(jobs)[::-1], {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < width:
+                job = waiting.pop()
+                running[_start(project, job)] = (job, time.monotonic())
+            time.sleep(0.02)
+            for pid, (job, began) in list(running.items()):
+                seconds = time.monotonic() - began
+                done, state = os.waitpid(pid, os.WNOHANG)
+                if not done and seconds < job.limit:
+                    continue
+                _end(pid)
+                if not done:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+                del running[pid]
+                code = os.waitstatus_to_exitcode(state)
+                status = _status(job, code) if done else "killed by the time limit"
+                yield Outcome(job, status, seconds)
+    finally:
+        for pid in running:
+            _end(pid)
+
+
+def check_clean(project: Project, job: Job) -> float:
+    """Run the unchanged tests forwards and backwards; return the longer time.
+
+    The second run shows that the tests need neither their order nor a cold cache.
+    """
+    longest = 0.0
+    for backwards in (False, True):
+        twin = job._replace(backwards=backwards, work=job.work / str(backwards))
+        (outcome,) = run(project, [twin], 1)
+        if outcome.killed:
+            text = (twin.work / "output").read_text("utf-8", "replace")
+            order = "in reverse order" if backwards else "as they stand"
+            print(text[-4000:], file=sys.stderr)
+            message = f"{job.module}: the tests fail {order}, without any fault"
+            raise SystemExit(_failed(f"{message} ({outcome.status})"))
+        longest = max(longest, outcome.seconds)
+    return longest
+
+
+def _failed(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 2
+
+
+def test_module(
+    project: Project, module: str, sample: list[Mutant], args, work: pathlib.Path
+) -> list[Outcome]:
+    """Run a module's tests once for each mutant of the sample."""
+    tests = project.tests(module)
+    if not tests:
+        raise SystemExit(_failed(f"{module}: no tests/test_{module}.py, nor one above"))
+    targets = [str(project.path(module)), *tests]
+    clean = Job(module, targets, work / f"{module}-clean", args.timeout or 1800)
+    limit = args.timeout or 5 * check_clean(project, clean) + 15
+    source = project.source(module)
+    jobs = []
+    for i, mutant in enumerate(sample):
+        first = mutant_sites.callers(source, mutant.function) - {"<module>"}
+        folder = work / f"{module}-{i}"
+        jobs.append(Job(module, targets, folder, limit, mutant, frozenset(first)))
+    outcomes = []
+    for outcome in run(project, jobs, args.jobs):
+        outcomes.append(outcome)
+        shutil.rmtree(outcome.job.work, ignore_errors=True)
+        if sys.stderr.isatty():
+            print(f"\r{module} {len(outcomes)}/{len(jobs)} ", end="", file=sys.stderr)
+    return sorted(outcomes, key=lambda outcome: jobs.index(outcome.job))
+
+
+@functools.cache
+def explanations(path: pathlib.Path) -> tuple[dict, ...]:
+    """Read the list of explained survivors; no file is an empty list."""
+    if not path.exists():
+        return ()
+    return tuple(tomllib.loads(path.read_text("utf-8")).get("survivor", []))
+
+
+def _matches(entry: dict, module: str, mutant: Mutant) -> bool:
+    keys = ("module", "function", "original", "mutated")
+    ours = (module, mutant.function, mutant.original, mutant.mutated)
+    return tuple(entry.get(key) for key in keys) == ours
+
+
+def reason(project: Project, module: str, mutant: Mutant) -> str | None:
+    """Return why a survivor is accepted, if `tools/survivors.toml` says so."""
+    for entry in explanations(project.root / "tools" / "survivors.toml"):
+        if _matches(entry, module, mutant):
+            return entry["reason"]
+    return None
+
+
+def stale(project: Project, module: str, mutants: list[Mutant]) -> list[str]:
+    """Name the explanations of a module that fit none of its mutants."""
+    entries = explanations(project.root / "tools" / "survivors.toml")
+    mine = [entry for entry in entries if entry.get("module") == module]
+    return [
+        f"{entry['function']}: {entry['original']} → {entry['mutated']}"
+        for entry in mine
+        if not any(_matches(entry, module, mutant) for mutant in mutants)
+    ]
+
+
+def write_table(results: dict[str, list[Outcome]], project: Project) -> bool:
+    """Print a line per module and one per survivor; tell whether all pass."""
+    print(f"{'module':<16}mutants  killed  by time  explained  score  seconds")
+    passed = True
+    for module, outcomes in results.items():
+        killed = sum(outcome.killed for outcome in outcomes)
+        late = sum("time limit" in outcome.status for outcome in outcomes)
+        left = [outcome for outcome in outcomes if not outcome.killed]
+        known = sum(bool(reason(project, module, o.job.mutant)) for o in left)
+        score = killed / len(outcomes) if outcomes else 1.0
+        seconds = sum(outcome.seconds for outcome in outcomes)
+        passed &= score >= THRESHOLD
+        print(
+            f"{module:<16}{len(outcomes):>7}{killed:>8}{late:>9}{known:>11}"
+            f"{score:>7.0%}{seconds:>9.0f}"
+        )
+    for module, outcomes in results.items():
+        for outcome in outcomes:
+            if not outcome.killed:
+                print(describe(project, module, outcome.job.mutant))
+    return passed
+
+
+def describe(project: Project, module: str, mutant: Mutant) -> str:
+    """Write a mutant in two or three lines."""
+    place = project.path(module).relative_to(project.root)
+    why = reason(project, module, mutant)
+    return (
+        f"\n{place}:{mutant.line} {mutant.function}, {mutant.kind}"
+        f"\n    {mutant.original}\n  → {mutant.mutated}"
+        + (f"\n    explained: {why}" if why else "")
+    )
+
+
+def write_report(path: pathlib.Path, results: dict[str, list[Outcome]]) -> None:
+    """Write every mutant and what became of it as JSON."""
+    rows = [
+        {
+            "module": module,
+            "function": outcome.job.mutant.function,
+            "line": outcome.job.mutant.line,
+            "kind": outcome.job.mutant.kind,
+            "original": outcome.job.mutant.original,
+            "mutated": outcome.job.mutant.mutated,
+            "status": outcome.status,
+            "seconds": round(outcome.seconds, 1),
+        }
+        for module, outcomes in results.items()
+        for outcome in outcomes
+    ]
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("modules", nargs="*", help="names in src/lessons; all of them by default")
+    add("--sample", type=int, default=30, help="mutants a module; 0 takes all")
+    add("--seed", type=int, default=0)
+    add("--jobs", type=int, default=2, help="processes at a time")
+    add("--timeout", type=float, help="seconds a mutant; 5 clean runs + 15 by default")
+    add("--list", action="store_true", help="print the sample and run nothing")
+    add("--report", type=pathlib.Path, help="write every mutant's fate here, as JSON")
+    add("--root", type=pathlib.Path, default=HERE.parent, help="the repository")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Draw the samples, run the tests, print the table."""
+    args = _arguments(argv)
+    if not hasattr(os, "fork"):
+        return _failed("mutants.py needs fork: run it on Linux or macOS")
+    project = Project(args.root.resolve(), {})
+    modules = args.modules or project.modules()
+    unknown = sorted(set(modules) - set(project.modules()))
+    if unknown:
+        return _failed(f"no such module in {project.sources}: {', '.join(unknown)}")
+    samples, old = {}, []
+    for module in modules:
+        mutants = mutant_sites.find_mutants(project.source(module))
+        count = args.sample or len(mutants)
+        samples[module] = mutant_sites.draw(mutants, count, f"{args.seed} {module}")
+        old += [f"{module}: {line}" for line in stale(project, module, mutants)]
+    if args.list:
+        for module, sample in samples.items():
+            print(*(describe(project, module, mutant) for mutant in sample), sep="")
+        return 0
+    results = _run_all(project, samples, args)
+    passed = write_table(results, project)
+    print(*(f"survivors.toml, fits no mutant: {line}" for line in old), sep="\n")
+    if args.report:
+        write_report(args.report, results)
+    return 0 if passed else 1
+
+
+def _run_all(project: Project, samples: dict, args) -> dict[str, list[Outcome]]:
+    """Warm up once, then go through the modules in a folder that is removed."""
+    tests = [pathlib.Path(path) for module in samples for path in project.tests(module)]
+    warm(project, [*(project.path(m) for m in project.modules()), *tests])
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        results = {}
+        for module, sample in samples.items():
+            results[module] = test_module(project, module, sample, args, work)
+            shutil.rmtree(work / "xla", ignore_errors=True)
+    return results
+
+
+if __name__ == "__main__":
+    sys.exit(main())
