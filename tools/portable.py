@@ -1,0 +1,192 @@
+"""Run the notebooks and the unit tests as other machines would.
+
+    python tools/portable.py               every leg
+    python tools/portable.py --leg avx     one of them
+    python tools/portable.py --rotate      the one whose turn it is
+    python tools/portable.py --list        their names
+
+The legs are other instruction sets, the newest jax on newer Pythons, and the
+oldest versions that pyproject.toml admits. A leg with versions of its own has its
+own environment under .portable, kept until the lock or pyproject.toml changes.
+The turn goes by the number of commits, so CI walks through all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".portable"
+# The book, the repository's own rules and the browser are the same everywhere.
+SAME_EVERYWHERE = ["browser"] + [
+    f"test_{name}.py" for name in ("book", "notebooks", "portable", "project")
+]
+# What a newer jax may need newer, and what the oldest ipywidgets needs older.
+FREE = {
+    "newest": {"jax", "jaxlib", "ml-dtypes"},
+    "oldest": {"ipywidgets", "jupyterlab-widgets", "widgetsnbextension"},
+}
+
+
+class Leg(NamedTuple):
+    """One way to run: flags for XLA, or a Python and which end of the ranges."""
+
+    flags: str = ""
+    python: str = ""
+    end: str = ""
+
+
+LEGS = {
+    "avx": Leg(flags="--xla_cpu_max_isa=AVX"),
+    "newest-3.12": Leg(python="3.12", end="newest"),
+    "sse4": Leg(flags="--xla_cpu_max_isa=SSE4_2"),
+    "newest-3.13": Leg(python="3.13", end="newest"),
+    "oldest-3.11": Leg(python="3.11", end="oldest"),
+}
+
+
+class Absent(Exception):
+    """This machine lacks what a leg needs."""
+
+
+def dependencies() -> list[Requirement]:
+    """Return what the package itself depends on."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [Requirement(line) for line in project["dependencies"]]
+
+
+def lower_bound(requirement: Requirement) -> str:
+    """Return the oldest version that a range admits."""
+    [bound] = [part.version for part in requirement.specifier if part.operator == ">="]
+    return bound
+
+
+def leg_requirements(end: str) -> str:
+    """Return the lock without hashes, moved to one end of the package's ranges."""
+    ours = {requirement.name: requirement for requirement in dependencies()}
+    free = FREE[end] | (set(ours) if end == "oldest" else set())
+    lock = (ROOT / "requirements.txt").read_text()
+    pins = re.findall(r"^([\w.-]+)(==\S+(?: ; [^\\\n]+)?)", lock, re.MULTILINE)
+    lines = [name + pin.rstrip() for name, pin in pins if name not in free]
+    for name, requirement in ours.items():
+        if end == "oldest":
+            lines.append(f"{name}=={lower_bound(requirement)}")
+        elif name in free:
+            lines.append(str(requirement))
+    return "\n".join(sorted(lines)) + "\n"
+
+
+def is_python(command: str, wanted: str) -> bool:
+    """Return whether a command runs and is this version of Python."""
+    ask = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([command, "-c", ask], capture_output=True, text=True)
+    except OSError:
+        return False
+    return done.returncode == 0 and done.stdout.strip() == wanted
+
+
+def find_python(wanted: str) -> str:
+    """Return an interpreter of this version: our own, on the path, or pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    installed = sorted(pyenv.glob(f"{wanted}.*/bin/python"), reverse=True)
+    for command in [sys.executable, shutil.which(f"python{wanted}"), *installed]:
+        if command and is_python(str(command), wanted):
+            return str(command)
+    raise Absent(f"no Python {wanted} here")
+
+
+def environment(name: str, leg: Leg) -> str:
+    """Return the interpreter of a leg, made or brought up to date if need be."""
+    if not leg.python:
+        return sys.executable
+    folder = CACHE / name
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    wanted = leg_requirements(leg.end)
+    metadata = (ROOT / "pyproject.toml").read_text()
+    mark = hashlib.sha256((wanted + metadata).encode()).hexdigest()
+    stamp = folder / ".installed"
+    if stamp.is_file() and stamp.read_text() == mark:
+        return str(python)
+    base = find_python(leg.python)
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([base, "-m", "venv", str(folder)], check=True)
+    listed = folder / "requirements.txt"
+    listed.write_text(wanted)
+    pip = [str(python), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "-r", str(listed)], check=True)
+    own = ["--no-deps", "--no-build-isolation", "-e", str(ROOT)]
+    subprocess.run([*pip, *own], check=True)
+    stamp.write_text(mark)
+    return str(python)
+
+
+def test_command(python: str) -> list[str]:
+    """Return the pytest command of a leg."""
+    command = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope"]
+    command += ["--nbval", "--nbval-cell-timeout", "600", "--doctest-modules"]
+    command += ["-p", "no:cacheprovider", "notebooks", "src", "tests"]
+    return command + [f"--ignore=tests/{name}" for name in SAME_EVERYWHERE]
+
+
+def run(name: str) -> str:
+    """Run one leg; return what came of it in words, 'passed' if it is well."""
+    leg = LEGS[name]
+    print(f"\n== {name} ==", flush=True)
+    try:
+        python = environment(name, leg)
+    except Absent as lack:
+        return f"could not run: {lack}"
+    except subprocess.CalledProcessError as error:
+        return f"FAILED to install: {' '.join(error.cmd[1:4])}, exit {error.returncode}"
+    say = "import jax, numpy, platform as p; print('Python', p.python_version(), "
+    say += "'jax', jax.__version__, 'numpy', numpy.__version__)"
+    subprocess.run([python, "-c", say])
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {leg.flags}".strip()
+    env = os.environ | ({"XLA_FLAGS": flags} if flags else {})
+    code = subprocess.run(test_command(python), cwd=ROOT, env=env).returncode
+    return "passed" if code == 0 else f"FAILED: pytest's exit code is {code}"
+
+
+def turn() -> str:
+    """Return the leg whose turn it is, by the number of commits."""
+    command = ["git", "rev-list", "--count", "HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return list(LEGS)[int(done.stdout) % len(LEGS)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, run the legs, and print what came of each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--leg", choices=LEGS, help="run this one")
+    choice.add_argument("--rotate", action="store_true", help="run the one whose turn")
+    choice.add_argument("--list", action="store_true", help="print the names")
+    options = parser.parse_args(arguments)
+    if options.list:
+        print("\n".join(LEGS))
+        return 0
+    names = [options.leg] if options.leg else list(LEGS)
+    if options.rotate:
+        names = [turn()]
+        print(f"The leg whose turn it is: {names[0]} (of {', '.join(LEGS)})")
+    outcomes = {name: run(name) for name in names}
+    print("\nPortability:")
+    for name, outcome in outcomes.items():
+        print(f"  {name:<12} {outcome}")
+    return int(any(outcome.startswith("FAILED") for outcome in outcomes.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
