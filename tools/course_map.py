@@ -127,7 +127,8 @@ def svg(name: str, width: int, height: int, body: Iterator[str]) -> str:
 <title id="map-{name}-title">Map of the course</title>
 <desc id="map-{name}-text">{in_words()}</desc>
 <defs><marker id="map-{name}-head" class="map-head" viewBox="0 0 8 8" refX="7" refY="4"
- markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 z"/></marker></defs>
+ markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 L8 4 L0 8 z"/>
+</marker></defs>
 <style>.course-map-{name} .map-arrow {{ marker-end: url(#map-{name}-head); }}</style>
 {marks}
 </svg>"""

@@ -1,0 +1,242 @@
+"""The built book: links, what pages load, alternative text. Needs `make book`."""
+
+import copy
+import functools
+import importlib.util
+import inspect
+import json
+import re
+import tomllib
+import urllib.parse
+
+import pytest
+from book_site import HTML, ROOT, config, documents, pages, parsed
+from sphinx.util.inventory import InventoryFile
+
+PAGES = pages()
+FOREIGN = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+OTHER_SCHEME = re.compile(r"^(?:mailto|data|blob|javascript):", re.IGNORECASE)
+
+# <link> relations that only name a page; every other one fetches something.
+NAMING = {"next", "prev", "index", "search", "author", "copyright", "canonical", "top"}
+
+
+def links(page):
+    """List every address that a page names: (element, attribute, address)."""
+    found = []
+    for element in parsed(page).find_all(True):
+        for name in ("href", "src", "poster", "data", "xlink:href"):
+            if element.has_attr(name) and not name.startswith("data-"):
+                found.append((element, name, element[name]))
+        for part in element.get("srcset", "").split(","):
+            if part.strip():
+                found.append((element, "srcset", part.split()[0]))
+    return found
+
+
+def loads(element, attribute):
+    """Tell whether the browser fetches the address by itself."""
+    if element.name in ("a", "area"):
+        return False
+    if element.name == "link":
+        return not set(element.get("rel", [])) <= NAMING
+    return attribute != "href" or element.name in ("use", "image")
+
+
+@functools.cache
+def anchors(path):
+    """Collect the places in a page that a link can lead to."""
+    page = path.relative_to(HTML).with_suffix("").as_posix()
+    named = parsed(page).find_all(lambda e: e.has_attr("id") or e.name == "a")
+    return {e.get("id") for e in named} | {e.get("name") for e in named}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    here = HTML / f"{page}.html"
+    broken = []
+    for _, _, address in links(page):
+        if FOREIGN.match(address) or OTHER_SCHEME.match(address):
+            continue
+        parts = urllib.parse.urlsplit(address)
+        path = urllib.parse.unquote(parts.path)
+        target = (here.parent / path).resolve() if path else here
+        if not target.is_file() or not target.is_relative_to(HTML):
+            broken.append(f"{address}: no such file")
+        elif parts.fragment and target.suffix == ".html":
+            place = urllib.parse.unquote(parts.fragment)
+            if place not in anchors(target):
+                broken.append(f"{address}: no such place in the page")
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_nothing_from_another_host(page):
+    foreign = [
+        f"<{element.name} {attribute}={address}>"
+        for element, attribute, address in links(page)
+        if loads(element, attribute) and FOREIGN.match(address)
+    ]
+    styles = [e.get_text() for e in parsed(page).find_all("style")]
+    styles += [e["style"] for e in parsed(page).find_all(style=True)]
+    foreign += [s for s in styles if re.search(r"(url\(|@import)[\s'\"]*(\w+:)?//", s)]
+    assert not foreign
+
+
+def test_no_style_sheet_names_another_host():
+    sheets = list(HTML.glob("_static/**/*.css"))
+    assert len(sheets) >= 3, "the book has style sheets"
+    remote = re.compile(r"(?:url\(|@import)\s*['\"]?\s*(?:https?:)?//")
+    found = [s.name for s in sheets if remote.search(s.read_text(encoding="utf-8"))]
+    assert not found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_image_says_what_it_shows(page):
+    wanting = []
+    article = parsed(page).find("article") or parsed(page)
+    for image in parsed(page).find_all("img"):
+        text = image.get("alt")
+        in_text = article in image.parents
+        if text is None or (in_text and not text.strip()):
+            wanting.append(f"{image.get('src')}: no alternative text")
+        elif re.search(r"[\w-]+\.(png|svg|jpe?g|gif)\b|_images/", text):
+            wanting.append(f"{image.get('src')}: a file name is no description")
+    for drawing in article.find_all("svg", role="img"):
+        named = [drawing.get("aria-label", "")]
+        for place in drawing.get("aria-labelledby", "").split():
+            named.append(drawing.find(id=place).get_text())
+        if not any(len(text) > 3 for text in named):
+            wanting.append("an inline drawing has no name")
+    assert not wanting
+
+
+@pytest.mark.parametrize("page", documents())
+def test_a_page_has_one_title_and_no_leftover_markup(page):
+    article = copy.copy(parsed(page).find("article"))
+    assert len(article.find_all("h1")) == 1
+    assert not article.select(".problematic, .system-message")
+    for code in article.find_all(["pre", "code", "script", "style"]):
+        code.extract()
+    left = re.findall(r"\{[a-z:]+\}`|:cite:|\[\?\]|\]\(\S+\)", article.get_text())
+    assert not left
+
+
+@pytest.mark.parametrize("page", documents())
+def test_no_place_in_a_page_is_named_twice(page):
+    ids = [e["id"] for e in parsed(page).find_all(id=True)]
+    assert {i for i in ids if ids.count(i) > 1} == set()
+
+
+@pytest.mark.parametrize("page", documents())
+def test_mathematics_is_typeset_by_the_book_itself(page):
+    scripts = [e["src"] for e in parsed(page).find_all("script", src=True)]
+    loaded = [s for s in scripts if "vendor/mathjax/" in s]
+    # Sphinx also loads it on pages above those with formulas.
+    assert loaded or not parsed(page).select(".math")
+
+
+@pytest.mark.parametrize("page", [d for d in documents() if "notebooks/" in d])
+def test_a_chapter_opens_on_colab_and_on_binder_and_can_be_downloaded(page):
+    found = [address for _, _, address in links(page)]
+    for host in ("https://colab.research.google.com/", "https://mybinder.org/"):
+        own = [a for a in found if a.startswith(host)]
+        assert any(f"{page}.ipynb" in urllib.parse.unquote(a) for a in own), host
+    assert any(f"_sources/{page}.ipynb" in a for a in found)
+
+
+def test_the_front_page_leads_to_the_welcome_page():
+    refresh = parsed("index").find("meta", attrs={"http-equiv": "Refresh"})
+    address = refresh["content"].split("url=")[1]
+    assert (HTML / address).is_file()
+
+
+def test_every_chapter_is_in_the_book():
+    stored = {f"notebooks/{p.stem}" for p in (ROOT / "notebooks").glob("*.ipynb")}
+    assert stored == {d for d in documents() if d.startswith("notebooks/")}
+
+
+def test_the_repository_is_named_alike_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    address = project["project"]["urls"]["Repository"]
+    assert config()["repository"]["url"] == address
+
+
+def module_names():
+    """Name the modules whose functions a reader calls; `download` serves `data`."""
+    stems = {p.stem for p in (ROOT / "src" / "lessons").glob("[!_]*.py")}
+    return sorted(stems - {"download"})
+
+
+@pytest.mark.parametrize("module", module_names())
+def test_the_reference_holds_every_public_function(module):
+    with (HTML / "objects.inv").open("rb") as stream:
+        entries = InventoryFile.load(stream, "", lambda base, uri: uri)
+    described = {n.rsplit(".", 1)[1] for n in entries["py:function"]}
+    described |= {n.rsplit(".", 1)[1] for n in entries.get("py:class", {})}
+    loaded = importlib.import_module(f"lessons.{module}")
+    public = {
+        name
+        for name, value in vars(loaded).items()
+        if inspect.isfunction(value)
+        and value.__module__ == loaded.__name__
+        and not name.startswith("_")
+        and name in getattr(loaded, "__all__", [name])
+    }
+    assert public - described == set()
+
+
+def test_the_map_of_the_course_is_the_drawn_one():
+    course_map = load_tool("course_map")
+    assert course_map.TARGET.read_text(encoding="utf-8") == course_map.drawing()
+
+
+def load_tool(name):
+    """Import a program of the `tools` folder."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_assets_are_pinned_by_hash_and_by_no_address():
+    wanted = json.loads((ROOT / "book/assets/package.json").read_text())
+    lock = json.loads((ROOT / "book/assets/package-lock.json").read_text())
+    assert all(re.fullmatch(r"[\d.]+", v) for v in wanted["dependencies"].values())
+    packages = {k: v for k, v in lock["packages"].items() if k}
+    assert {f"node_modules/{name}" for name in wanted["dependencies"]} <= set(packages)
+    for entry in packages.values():
+        assert entry["integrity"].startswith("sha512-")
+        assert "resolved" not in entry
+
+
+def test_the_assets_are_copied_once_and_again_when_the_lock_changes(
+    tmp_path, monkeypatch
+):
+    assets = load_tool("assets")
+    source = tmp_path / "packages" / "thing" / "es5"
+    source.mkdir(parents=True)
+    (source / "a.js").write_text("1")
+    fetched = []
+    monkeypatch.setattr(assets, "ROOT", tmp_path)
+    monkeypatch.setattr(assets, "VENDOR", tmp_path / "vendor")
+    monkeypatch.setattr(assets, "FILES", {"thing": [("es5", "thing/code")]})
+    monkeypatch.setattr(
+        assets, "install", lambda: fetched.append(1) or tmp_path / "packages"
+    )
+    assets.main()
+    assets.main()
+    assert fetched == [1]
+    assert (tmp_path / "vendor/thing/code/a.js").read_text() == "1"
+    monkeypatch.setattr(assets, "stamp", lambda: "another lock")
+    assets.main()
+    assert fetched == [1, 1]
+
+
+def test_assets_that_cannot_be_fetched_stop_the_build(tmp_path, monkeypatch):
+    assets = load_tool("assets")
+    monkeypatch.setattr(assets, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(assets, "system_npm", lambda arguments, folder: 127)
+    monkeypatch.setattr(assets, "wheel_npm", lambda arguments, folder: 1)
+    with pytest.raises(SystemExit, match="could not be fetched"):
+        assets.install()
