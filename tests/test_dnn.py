@@ -149,3 +149,35 @@ def test_mlp_uses_relu_by_default_and_works_on_one_example():
 def test_mlp_refuses_no_layers():
     with pytest.raises(ValueError, match="at least one layer, got none"):
         dnn.mlp([], jnp.zeros((2, 3)))
+
+
+def test_embedding_looks_up_rows_of_unit_length_on_average():
+    table = dnn.embedding_init(KEY, 500, 64)["table"]
+    assert table.shape == (500, 64)
+    assert abs(float(jnp.square(table).sum(axis=1).mean()) - 1) < 0.03
+    assert abs(float(table.mean())) < 0.005
+    assert (table != dnn.embedding_init(jax.random.key(1), 500, 64)["table"]).all()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (2, 3)])
+def test_embed_equals_one_hot_times_table(shape):
+    params = dnn.embedding_init(KEY, 7, 3)
+    ids = jax.random.randint(jax.random.key(1), shape, 0, 7)
+    want = jax.nn.one_hot(ids, 7) @ params["table"]
+    np.testing.assert_allclose(dnn.embed(params, ids), want, atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [-1, 7, 99])
+def test_embed_gives_nan_outside_the_table(wrong):
+    params = dnn.embedding_init(KEY, 7, 3)
+    rows = dnn.embed(params, jnp.array([wrong, 6, 0]))
+    assert jnp.isnan(rows[0]).all()
+    np.testing.assert_array_equal(rows[1:], params["table"][jnp.array([6, 0])])
+
+
+def test_embed_refuses_floats_and_empty_tables():
+    with pytest.raises(ValueError, match="expected integer ids, got float32"):
+        dnn.embed(dnn.embedding_init(KEY, 7, 3), jnp.ones(2))
+    for sizes in [(0, 3), (3, 0)]:
+        with pytest.raises(ValueError, match="sizes of at least 1"):
+            dnn.embedding_init(KEY, *sizes)

@@ -9,6 +9,7 @@ from scipy.special import expit
 from lessons import rnn
 from lessons.activations import relu
 from lessons.dnn import glorot_uniform
+from lessons.masks import length_mask
 
 KEY = jax.random.key(0)
 LAYERS = {
@@ -119,7 +120,7 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone(name):
 def test_padding_leaks_neither_into_values_nor_into_gradients(name, padding):
     params, x = drawn(name), sequences()
     read, lengths = LAYERS[name][1], jnp.array([5, 2, 0])
-    real = rnn.length_mask(lengths, T)[..., None]
+    real = length_mask(lengths, T)[..., None]
 
     def total(params, x):
         outputs, state = read(params, x, lengths)
@@ -196,12 +197,6 @@ def test_each_gate_has_weights_of_its_own(name, gates):
         np.testing.assert_array_equal(params["b_h"], np.zeros(H))
 
 
-def test_length_mask():
-    got = rnn.length_mask(jnp.array([0, 1, 4, 9]), 4)
-    want = [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]]
-    np.testing.assert_array_equal(got, np.array(want, bool))
-
-
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize(
     ("shape", "lengths", "message"),
@@ -224,12 +219,6 @@ def test_a_wrong_state_is_refused(name):
     state = rnn.LstmState(state, state) if name == "lstm" else state
     with pytest.raises(ValueError, match=r"state of shape \(3, 4\), got \(1, 4\)"):
         LAYERS[name][1](drawn(name), sequences(), state=state)
-
-
-@pytest.mark.parametrize("lengths", [jnp.array([1.0]), jnp.array(3), jnp.array([[1]])])
-def test_lengths_must_be_integers_in_a_row(lengths):
-    with pytest.raises(ValueError, match=r"expected integer lengths of shape \(B,\)"):
-        rnn.length_mask(lengths, 4)
 
 
 @pytest.mark.parametrize("sizes", [(0, 3), (3, 0)])

@@ -1,4 +1,4 @@
-"""Dense layers, their initialisation, and the multi-layer perceptron.
+"""Dense layers, embeddings, initialisation, and the multi-layer perceptron.
 
 A layer is a pair of functions: ``dense_init`` makes its parameters and ``dense``
 applies them. Parameters are dictionaries of arrays, so gradients and optimizers see
@@ -323,6 +323,82 @@ def mlp(
     for layer in params[:-1]:
         x = activation(dense(layer, x))
     return dense(params[-1], x)
+
+
+def embedding_init(key: Array, vocabulary: int, width: int) -> Params:
+    """Make a table with one vector per symbol.
+
+    ``table ~ N(0, 1 / width)``: each vector is about 1 long.
+
+    Parameters
+    ----------
+    key : JAX random key
+    vocabulary : int
+        Number of symbols, at least 1.
+    width : int
+        Length of each vector, at least 1.
+
+    Returns
+    -------
+    dict
+        ``table`` of shape (vocabulary, width).
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1.
+
+    Notes
+    -----
+    PyTorch draws from N(0, 1). Built in chapter 08.
+
+    Examples
+    --------
+    >>> embedding_init(jax.random.key(0), 5, 3)["table"].shape
+    (5, 3)
+    """
+    shape = _shape(vocabulary, width)
+    return {"table": jax.random.normal(key, shape) / jnp.sqrt(width)}
+
+
+def embed(params: Params, ids: Array) -> Array:
+    """Look up the vector of each symbol.
+
+    ``embed(params, ids) = table[ids]``: a one-hot vector times the table, without the
+    multiplications.
+
+    Parameters
+    ----------
+    params : dict
+        ``table`` of shape (vocabulary, width).
+    ids : integer array of shape (...)
+        From 0 to vocabulary - 1.
+
+    Returns
+    -------
+    array of shape (..., width)
+
+    Raises
+    ------
+    ValueError
+        If the ids are not integers.
+
+    Notes
+    -----
+    An id outside the table cannot be refused inside compiled code; it gives NaN, where
+    plain JAX indexing would take the nearest row. Built in chapter 08.
+
+    Examples
+    --------
+    >>> embed({"table": jnp.array([[1.0], [2.0]])}, jnp.array([1, 0, 1])).tolist()
+    [[2.0], [1.0], [2.0]]
+    """
+    ids = jnp.asarray(ids)
+    if not jnp.issubdtype(ids.dtype, jnp.integer):
+        raise ValueError(f"expected integer ids, got {ids.dtype}")
+    # A negative index would count from the end; the length is outside, so it gives NaN.
+    ids = jnp.where(ids < 0, len(params["table"]), ids)
+    return params["table"].at[ids].get(mode="fill", fill_value=jnp.nan)
 
 
 def _shape(n_in: int, n_out: int) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from jax import Array, lax
 from lessons._checks import check_positive_int, check_shape
 from lessons.activations import sigmoid, tanh
 from lessons.dnn import Initialiser, Params, glorot_uniform
+from lessons.masks import length_mask
 
 State = Any
 
@@ -363,44 +364,6 @@ def gru(
     _check_input(x, params["w_x"], lengths)
     state = _start(x, params["w_h"].shape[0], state)
     return _read(step, _gates(x, params["w_x"]) + params["b"], lengths, state)
-
-
-def length_mask(lengths: Array, steps: int) -> Array:
-    """Mark which steps of padded sequences are real.
-
-    ``length_mask[b, t] = t < lengths[b]``.
-
-    Parameters
-    ----------
-    lengths : integer array of shape (B,)
-    steps : int
-        T, the padded length.
-
-    Returns
-    -------
-    boolean array of shape (B, T)
-
-    Raises
-    ------
-    ValueError
-        If ``lengths`` is not a vector of integers.
-
-    Notes
-    -----
-    Built in chapter 08.
-
-    Examples
-    --------
-    >>> length_mask(jnp.array([2, 0]), 3).tolist()
-    [[True, True, False], [False, False, False]]
-    """
-    lengths = jnp.asarray(lengths)
-    if lengths.ndim != 1 or not jnp.issubdtype(lengths.dtype, jnp.integer):
-        raise ValueError(
-            "expected integer lengths of shape (B,), "
-            f"got {lengths.dtype} of shape {lengths.shape}"
-        )
-    return jnp.arange(steps) < lengths[:, None]
 
 
 def _gates_init(key: Array, n_in: int, width: int, gates: int) -> Params:
