@@ -57,6 +57,10 @@ mutants.install({name!r}, {path!r}, marshal.loads((here / "code").read_bytes()))
 """
 
 
+class Stop(Exception):
+    """What makes a score impossible; the tool says so and exits with 2."""
+
+
 class Project(NamedTuple):
     """Where the package and its tests lie, and the sources as they were read."""
 
@@ -92,10 +96,11 @@ class Project(NamedTuple):
 
     def tests(self, module: str, seen: frozenset[str] = frozenset()) -> list[str]:
         """Return a module's test files, or else those of its importers."""
-        others = [m for m in self.modules() if m.startswith(f"{module}_")]
+        word = module.lstrip("_")
+        others = [m for m in self.modules() if m.startswith(f"{word}_")]
         named = [
             path
-            for pattern in (f"test_{module}.py", f"test_{module}_*.py")
+            for pattern in (f"test_{word}.py", f"test_{word}_*.py")
             for path in sorted((self.root / "tests").glob(pattern))
             if not any(path.stem.startswith(f"test_{m}") for m in others)
         ]
@@ -158,10 +163,11 @@ def warm(project: Project, files: list[pathlib.Path]) -> None:
         if name.split(".")[0] not in local:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
-    for plugin in importlib.metadata.entry_points(group="pytest11"):
-        plugin.load()
+    if not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        for plugin in importlib.metadata.entry_points(group="pytest11"):
+            plugin.load()
     if project.package in sys.modules:
-        raise SystemExit(f"{project.package} was imported before the fork")
+        raise Stop(f"{project.package} was imported before the fork")
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -319,7 +325,7 @@ def _status(job: Job, code: int) -> str:
     if code == 0:
         return "survived"
     if code == NOT_LOADED:
-        raise SystemExit(_failed(f"{job.module}: its tests do not import it"))
+        raise Stop(f"{job.module}: the tests ran without the fault")
     if code < 0:
         return f"crashed with signal {-code}"
     failed = job.work / "failed"
@@ -368,24 +374,16 @@ def check_clean(project: Project, job: Job) -> float:
             order = "in reverse order" if backwards else "as they stand"
             print(text[-4000:], file=sys.stderr)
             message = f"{job.module}: the tests fail {order}, without any fault"
-            raise SystemExit(_failed(f"{message} ({outcome.status})"))
+            raise Stop(f"{message} ({outcome.status})")
         longest = max(longest, outcome.seconds)
     return longest
 
 
-def _failed(message: str) -> int:
-    print(message, file=sys.stderr)
-    return 2
-
-
-def test_module(
+def sow(
     project: Project, module: str, sample: list[Mutant], args, work: pathlib.Path
 ) -> list[Outcome]:
     """Run a module's tests once for each mutant of the sample."""
-    tests = project.tests(module)
-    if not tests:
-        raise SystemExit(_failed(f"{module}: no tests/test_{module}.py, nor one above"))
-    targets = [str(project.path(module)), *tests]
+    targets = [str(project.path(module)), *project.tests(module)]
     clean = Job(module, targets, work / f"{module}-clean", args.timeout or 1800)
     limit = args.timeout or 5 * check_clean(project, clean) + 15
     source = project.source(module)
@@ -425,8 +423,9 @@ def reason(project: Project, module: str, mutant: Mutant) -> str | None:
     return None
 
 
-def stale(project: Project, module: str, mutants: list[Mutant]) -> list[str]:
+def stale(project: Project, module: str) -> list[str]:
     """Name the explanations of a module that fit none of its mutants."""
+    mutants = mutant_sites.find_mutants(project.source(module))
     entries = explanations(project.root / "tools" / "survivors.toml")
     mine = [entry for entry in entries if entry.get("module") == module]
     return [
@@ -436,27 +435,28 @@ def stale(project: Project, module: str, mutants: list[Mutant]) -> list[str]:
     ]
 
 
-def write_table(results: dict[str, list[Outcome]], project: Project) -> bool:
-    """Print a line per module and one per survivor; tell whether all pass."""
-    print(f"{'module':<16}mutants  killed  by time  explained  score  seconds")
-    passed = True
-    for module, outcomes in results.items():
-        killed = sum(outcome.killed for outcome in outcomes)
-        late = sum("time limit" in outcome.status for outcome in outcomes)
-        left = [outcome for outcome in outcomes if not outcome.killed]
-        known = sum(bool(reason(project, module, o.job.mutant)) for o in left)
-        score = killed / len(outcomes) if outcomes else 1.0
-        seconds = sum(outcome.seconds for outcome in outcomes)
-        passed &= score >= THRESHOLD
-        print(
-            f"{module:<16}{len(outcomes):>7}{killed:>8}{late:>9}{known:>11}"
-            f"{score:>7.0%}{seconds:>9.0f}"
-        )
+def write_row(project: Project, module: str, outcomes: list[Outcome]) -> bool:
+    """Print a module's line of the table; tell whether its score is high enough."""
+    left = [outcome for outcome in outcomes if not outcome.killed]
+    killed = len(outcomes) - len(left)
+    late = sum("time limit" in outcome.status for outcome in outcomes)
+    known = sum(bool(reason(project, module, o.job.mutant)) for o in left)
+    score = killed / len(outcomes) if outcomes else 1.0
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    counts = f"{len(outcomes):>7}{killed:>8}{late:>9}{known:>11}"
+    print(f"{module:<16}{counts}{score:>7.0%}{seconds:>9.0f}", flush=True)
+    return score >= THRESHOLD
+
+
+def write_survivors(project: Project, results: dict[str, list[Outcome]]) -> None:
+    """Print every survivor, and every explanation that has lost its mutant."""
     for module, outcomes in results.items():
         for outcome in outcomes:
             if not outcome.killed:
                 print(describe(project, module, outcome.job.mutant))
-    return passed
+    for module in results:
+        for line in stale(project, module):
+            print(f"\nsurvivors.toml, fits no mutant: {module}: {line}")
 
 
 def describe(project: Project, module: str, mutant: Mutant) -> str:
@@ -504,44 +504,62 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Draw the samples, run the tests, print the table."""
+    """Draw the samples, run the tests, print the table; return the exit status."""
     args = _arguments(argv)
+    try:
+        return _main(args)
+    except Stop as stop:
+        print(stop, file=sys.stderr)
+        return 2
+
+
+def _main(args: argparse.Namespace) -> int:
     if not hasattr(os, "fork"):
-        return _failed("mutants.py needs fork: run it on Linux or macOS")
+        raise Stop("mutants.py needs fork: run it on Linux or macOS")
     project = Project(args.root.resolve(), {})
     modules = args.modules or project.modules()
     unknown = sorted(set(modules) - set(project.modules()))
     if unknown:
-        return _failed(f"no such module in {project.sources}: {', '.join(unknown)}")
-    samples, old = {}, []
-    for module in modules:
-        mutants = mutant_sites.find_mutants(project.source(module))
-        count = args.sample or len(mutants)
-        samples[module] = mutant_sites.draw(mutants, count, f"{args.seed} {module}")
-        old += [f"{module}: {line}" for line in stale(project, module, mutants)]
+        raise Stop(f"no such module in {project.sources}: {', '.join(unknown)}")
+    samples = {module: _sample(project, module, args) for module in modules}
     if args.list:
         for module, sample in samples.items():
-            print(*(describe(project, module, mutant) for mutant in sample), sep="")
+            for mutant in sample:
+                print(describe(project, module, mutant))
         return 0
-    results = _run_all(project, samples, args)
-    passed = write_table(results, project)
-    print(*(f"survivors.toml, fits no mutant: {line}" for line in old), sep="\n")
-    if args.report:
-        write_report(args.report, results)
+    results: dict[str, list[Outcome]] = {}
+    try:
+        passed = _sow_all(project, samples, args, results)
+    finally:
+        write_survivors(project, results)
+        if args.report:
+            write_report(args.report, results)
     return 0 if passed else 1
 
 
-def _run_all(project: Project, samples: dict, args) -> dict[str, list[Outcome]]:
+def _sample(project: Project, module: str, args) -> list[Mutant]:
+    mutants = mutant_sites.find_mutants(project.source(module))
+    return mutant_sites.draw(
+        mutants, args.sample or len(mutants), f"{args.seed} {module}"
+    )
+
+
+def _sow_all(project: Project, samples: dict, args, results: dict) -> bool:
     """Warm up once, then go through the modules in a folder that is removed."""
-    tests = [pathlib.Path(path) for module in samples for path in project.tests(module)]
-    warm(project, [*(project.path(m) for m in project.modules()), *tests])
+    untested = [module for module in samples if not project.tests(module)]
+    if untested:
+        raise Stop(f"no tests/test_MODULE.py, nor one above: {', '.join(untested)}")
+    tests = {pathlib.Path(path) for module in samples for path in project.tests(module)}
+    warm(project, [*(project.path(m) for m in project.modules()), *sorted(tests)])
+    print(f"{'module':<16}mutants  killed  by time  explained  score  seconds")
+    passed = True
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
-        results = {}
         for module, sample in samples.items():
-            results[module] = test_module(project, module, sample, args, work)
+            results[module] = sow(project, module, sample, args, work)
+            passed &= write_row(project, module, results[module])
             shutil.rmtree(work / "xla", ignore_errors=True)
-    return results
+    return passed
 
 
 if __name__ == "__main__":
