@@ -5,6 +5,7 @@ Reach these as `lessons.data.random_shift_rotate` and `lessons.data.shift_rotate
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def shift_rotate(images, angles, shifts):
@@ -26,7 +27,7 @@ def shift_rotate(images, angles, shifts):
     Raises
     ------
     ValueError
-        If a shape is not as above.
+        If a shape is not as above, or the images are not floats.
 
     Notes
     -----
@@ -50,7 +51,9 @@ def shift_rotate(images, angles, shifts):
         raise ValueError(f"expected angles of shape ({n},), got {jnp.shape(angles)}")
     if jnp.shape(shifts) != (n, 2):
         raise ValueError(f"expected shifts of shape ({n}, 2), got {jnp.shape(shifts)}")
-    return jax.vmap(_warp)(images, jnp.asarray(angles), jnp.asarray(shifts))
+    height, width = images.shape[1:3]
+    angles, shifts = jnp.asarray(angles), jnp.asarray(shifts)
+    return _interpolate(images, *_sources(height, width, angles, shifts))
 
 
 def random_shift_rotate(key, images, max_shift: float = 2.5, max_angle: float = 0.2):
@@ -73,7 +76,7 @@ def random_shift_rotate(key, images, max_shift: float = 2.5, max_angle: float = 
     Raises
     ------
     ValueError
-        If images has another number of axes, or a maximum is negative.
+        If images are not floats of that shape, or a maximum is negative.
 
     Notes
     -----
@@ -90,36 +93,62 @@ def random_shift_rotate(key, images, max_shift: float = 2.5, max_angle: float = 
     for name, value in (("max_shift", max_shift), ("max_angle", max_angle)):
         if value < 0:
             raise ValueError(f"expected {name} of at least 0, got {value}")
-    n = jnp.shape(images)[0]
+    images = _images(images)
+    n = images.shape[0]
     angle_key, shift_key = jax.random.split(key)
     angles = max_angle * jax.random.uniform(angle_key, (n,), minval=-1.0, maxval=1.0)
     shifts = max_shift * jax.random.uniform(shift_key, (n, 2), minval=-1.0, maxval=1.0)
     return shift_rotate(images, angles, shifts)
 
 
-def _warp(image, angle, shift):
-    """Warp one image (height, width, channels) by gathering four neighbours."""
-    height, width, channels = image.shape
-    row, column = _sources(height, width, angle, shift)
+def _images(images):
+    """Refuse what is not a batch of float images."""
+    images = jnp.asarray(images)
+    if images.ndim != 4 or not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(
+            "expected float images of shape (n, height, width, channels), "
+            f"got {images.dtype} {images.shape}"
+        )
+    return images
+
+
+def _sources(height, width, angles, shifts):
+    """Where each place of the results is read: rows and columns (n, places).
+
+    One matrix product does it, because a compiler repeats cheaper-looking sums
+    (and the sines in them) for every neighbour read: four times slower in a scan.
+    """
+    middle = np.array([height - 1, width - 1]) / 2
+    places = np.indices((height, width)).reshape(2, -1) - middle[:, None]
+    places = jnp.asarray(np.vstack([places, np.ones(height * width)]), jnp.float32)
+    cos, sin = jnp.cos(angles), jnp.sin(angles)
+    down, right = shifts[:, 0], shifts[:, 1]
+    from_row = [cos, sin, middle[0] - cos * down - sin * right]
+    from_column = [-sin, cos, middle[1] + sin * down - cos * right]
+    maps = jnp.stack([jnp.stack(from_row, -1), jnp.stack(from_column, -1)])
+    # GPUs and TPUs would round the places to a fraction of a pixel otherwise.
+    return jnp.einsum("rnk,kp->rnp", maps, places, precision="highest")
+
+
+def _interpolate(images, row, column):
+    """Blend the four neighbours of each place (n, places); outside is 0."""
+    n, height, width, channels = images.shape
     # Beyond one pixel outside everything is 0, so places may be clipped there.
     row, column = jnp.clip(row, -1, height), jnp.clip(column, -1, width)
     top, left = jnp.floor(row), jnp.floor(column)
-    down, right = (row - top)[..., None], (column - left)[..., None]
-    padded = jnp.pad(image, ((1, 2), (1, 2), (0, 0))).reshape(-1, channels)
-    first = (top.astype(jnp.int32) + 1) * (width + 3) + left.astype(jnp.int32) + 1
-    upper = padded[first] * (1 - right) + padded[first + 1] * right
-    below = first + width + 3
-    lower = padded[below] * (1 - right) + padded[below + 1] * right
-    return upper * (1 - down) + lower * down
-
-
-def _sources(height, width, angle, shift):
-    """Where each place of the result is read, as rows and columns."""
-    middle_row, middle_column = (height - 1) / 2, (width - 1) / 2
-    row = jnp.arange(height)[:, None] - middle_row - shift[0]
-    column = jnp.arange(width)[None, :] - middle_column - shift[1]
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    return (
-        cos * row + sin * column + middle_row,
-        cos * column - sin * row + middle_column,
+    padded = jnp.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)))
+    place = (top.astype(jnp.int32) + 1) * (width + 3) + left.astype(jnp.int32) + 1
+    place += jnp.arange(n)[:, None] * (height + 3) * (width + 3)
+    place = (place[..., None] * channels + jnp.arange(channels)).reshape(-1)
+    down, right = (
+        jnp.repeat(w.reshape(-1), channels) for w in (row - top, column - left)
     )
+
+    def read(rows, columns):
+        step = (rows * (width + 3) + columns) * channels
+        return padded.reshape(-1).at[place + step].get(mode="clip")
+
+    upper = read(0, 0) * (1 - right) + read(0, 1) * right
+    lower = read(1, 0) * (1 - right) + read(1, 1) * right
+    blend = upper * (1 - down) + lower * down
+    return blend.reshape(images.shape).astype(images.dtype)

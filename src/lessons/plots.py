@@ -350,7 +350,7 @@ def images(
     --------
     >>> import numpy as np
     >>> images(np.zeros((3, 4, 4, 1)), ["a", "b", "c"])
-    <Figure size 840x318 with 3 Axes>
+    <Figure size 840x324 with 3 Axes>
     """
     shown = np.asarray(images)
     grey = shown.ndim == 3 or (shown.ndim == 4 and shown.shape[3] == 1)
