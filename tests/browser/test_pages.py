@@ -67,25 +67,30 @@ TOO_WIDE = """() => {
   if (wide <= 0) return [];
   const scrolls = e => e && (getComputedStyle(e).overflowX !== 'visible'
                              || scrolls(e.parentElement));
-  const culprits = [...document.querySelectorAll('.bd-main *')]
+  const culprits = [...document.querySelectorAll('article *')]
     .filter(e => e.getBoundingClientRect().right > window.innerWidth + 1
                  && !scrolls(e.parentElement))
-    .map(e => e.outerHTML.slice(0, 120));
+    .map(e => e.outerHTML.slice(0, 240));
   return [`${wide} pixels too wide`, ...culprits.slice(0, 3)];
 }"""
 
 
-@pytest.mark.parametrize("look", LOOKS, ids="-".join)
-@pytest.mark.parametrize("name", pages())
-def test_a_page_opens_without_a_fault(contexts, address, name, look):
-    page = contexts[look].new_page()
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", [name for name in pages() if name != "index"])
+def test_a_page_opens_without_a_fault(contexts, address, name, size):
+    """Load it in one mode, then turn to the other without a new visit."""
+    first, second = ("light", "dark") if size == "desktop" else ("dark", "light")
+    page = contexts[size, first].new_page()
     try:
         faults = watch(page, address)
         visit(page, f"{address}{name}.html")
-        assert faults == []
+        assert page.evaluate("document.documentElement.dataset.theme") == first
         assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
         assert page.evaluate(TOO_WIDE) == []
-        assert page.evaluate("document.documentElement.dataset.theme") == look[1]
+        page.evaluate(f"document.documentElement.dataset.theme = '{second}'")
+        page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
+        assert page.evaluate(TOO_WIDE) == []
+        assert faults == []
     finally:
         page.close()
 
@@ -97,7 +102,7 @@ CONTRAST = """() => {
     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const back = light(getComputedStyle(document.body).backgroundColor);
-  return ['.bd-article p', '.bd-article p a', '.bd-article h1', '.lead-in p']
+  return ['.bd-article li p', '.bd-article p a', '.bd-article h1', '.lead-in p']
     .map(s => light(getComputedStyle(document.querySelector(s)).color))
     .map(l => (Math.max(l, back) + 0.05) / (Math.min(l, back) + 0.05));
 }"""
@@ -145,8 +150,16 @@ def test_search_finds_a_function_and_a_word(contexts, address):
         page.goto(f"{address}search.html?q={query}")
         hit = page.locator(f"#search-results a[href*='{target}']").first
         hit.wait_for(state="visible")
+        page.wait_for_load_state("networkidle")
     page.close()
     assert faults == []
+
+
+def test_the_front_page_leads_to_the_welcome_page(contexts, address):
+    page = contexts["desktop", "light"].new_page()
+    page.goto(address)
+    page.wait_for_url(f"{address}book/index.html")
+    page.close()
 
 
 def test_mathematics_is_typeset(contexts, address):
@@ -179,5 +192,5 @@ def test_the_text_is_there_without_scripts(browser, address):
     for name in documents():
         page.goto(f"{address}{name}.html")
         assert page.locator("article h1").is_visible(), name
-        assert len(page.locator("article").inner_text()) > 100, name
+        assert len(page.locator("article").inner_text()) > 40, name
     context.close()
