@@ -41,19 +41,13 @@ def shift_rotate(images, angles, shifts):
     >>> shift_rotate(image, jnp.zeros(1), jnp.array([[0.0, 1.0]]))[0, ..., 0].tolist()
     [[0.0, 1.0], [0.0, 3.0]]
     """
-    images = jnp.asarray(images)
-    if images.ndim != 4:
-        raise ValueError(
-            f"expected images of shape (n, height, width, channels), got {images.shape}"
-        )
+    images = _images(images)
     n = images.shape[0]
     if jnp.shape(angles) != (n,):
         raise ValueError(f"expected angles of shape ({n},), got {jnp.shape(angles)}")
     if jnp.shape(shifts) != (n, 2):
         raise ValueError(f"expected shifts of shape ({n}, 2), got {jnp.shape(shifts)}")
-    height, width = images.shape[1:3]
-    angles, shifts = jnp.asarray(angles), jnp.asarray(shifts)
-    return _interpolate(images, *_sources(height, width, angles, shifts))
+    return _warp(images, jnp.asarray(angles), jnp.asarray(shifts))
 
 
 def random_shift_rotate(key, images, max_shift: float = 2.5, max_angle: float = 0.2):
@@ -110,6 +104,12 @@ def _images(images):
             f"got {images.dtype} {images.shape}"
         )
     return images
+
+
+@jax.jit
+def _warp(images, angles, shifts):
+    """Find the places to read, then read them; compiled for use outside `jit`."""
+    return _interpolate(images, *_sources(*images.shape[1:3], angles, shifts))
 
 
 def _sources(height, width, angles, shifts):
