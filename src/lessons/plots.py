@@ -578,7 +578,8 @@ def bars(
     Raises
     ------
     ValueError
-        If there is no bar, or errors has other labels than heights.
+        If there is no bar, errors has other labels than heights, or an interval
+        does not hold its height.
 
     Notes
     -----
@@ -591,15 +592,12 @@ def bars(
     """
     if not heights:
         raise ValueError("expected at least one bar, got none")
-    if errors is not None and set(errors) != set(heights):
-        raise ValueError(f"expected errors for {list(heights)}, got {list(errors)}")
     axes = _axes(ax)
     names = [str(label) for label in heights]
     values = np.asarray([float(height) for height in heights.values()])
     axes.bar(names, values, color=COLOURS[0], width=0.6)
     if errors is not None:
-        ends = np.asarray([errors[label] for label in heights], float).T
-        reach = np.abs(ends - values)
+        reach = _reach(heights, errors)
         axes.errorbar(names, values, reach, fmt="none", ecolor="black", capsize=5)
     if logy:
         axes.set_yscale("log")
@@ -661,6 +659,22 @@ def _points(x, y):
         if y.shape != x.shape[:1]:
             raise ValueError(f"expected y of shape {x.shape[:1]}, got {y.shape}")
     return x, y
+
+
+def _reach(heights, errors):
+    """How far each interval reaches below and above its height: (2, bars)."""
+    if set(errors) != set(heights):
+        raise ValueError(f"expected errors for {list(heights)}, got {list(errors)}")
+    for label, height in heights.items():
+        low, high = errors[label]
+        if not low <= height <= high:
+            raise ValueError(
+                f"expected the interval of {label!r} to hold {height}, "
+                f"got {low} to {high}"
+            )
+    return np.array(
+        [[h - errors[k][0], errors[k][1] - h] for k, h in heights.items()]
+    ).T
 
 
 def _write_numbers(axes, image, digits):
