@@ -14,7 +14,7 @@ import numpy as np
 from lessons._batching import as_arrays, length, whole_number
 from lessons._epochs import check_data, train_epoch
 from lessons._progress import progress_bar
-from lessons.evaluation import mean_over
+from lessons.evaluation import sum_over
 from lessons.optimizers import Optimizer
 
 Tree = Any
@@ -54,8 +54,9 @@ def _sweep_epoch(
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _sweep_mean(loss: Loss, batch_size: int, params: Tree, data: Tree) -> jax.Array:
-    size = min(batch_size, length(data))
-    return jax.vmap(lambda params: mean_over(loss, size, params, data))(params)
+    n = length(data)
+    size = min(batch_size, n)
+    return jax.vmap(lambda params: sum_over(loss, size, params, data))(params) / n
 
 
 def sweep(

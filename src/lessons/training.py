@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm.auto import tqdm
 
-from lessons._batching import as_arrays, length, whole_number
+from lessons._batching import as_arrays, whole_number
 from lessons._epochs import check_data, compiled_epoch
 from lessons._progress import progress_bar
 from lessons._runs import Plan, Run, identity, resume
 from lessons.checkpoints import checkpoint_about, load_checkpoint, save_checkpoint
-from lessons.evaluation import compiled_mean, evaluate, predict
+from lessons.evaluation import evaluate, predict
 from lessons.optimizers import Optimizer
 from lessons.sweeps import Sweep, sweep
 
@@ -247,9 +247,10 @@ def _one_more(plan: Plan, run: Run) -> Run:
         plan.data, key,
     )  # fmt: skip
     if plan.validation is not None:
-        size = min(plan.batch_size, length(plan.validation))
         for name, f in {"validation": plan.loss, **plan.metrics}.items():
-            points[name] = compiled_mean(f, size, params, plan.validation)
+            points[name] = evaluate(
+                f, params, plan.validation, batch_size=plan.batch_size
+            )
     points = {name: np.atleast_1d(np.float32(x)) for name, x in points.items()}
     _check_finite(plan, run, params, points)
     curves = {name: np.append(run.curves[name], points[name]) for name in run.curves}
