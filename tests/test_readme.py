@@ -7,8 +7,10 @@ import sys
 
 import pytest
 from book_site import ROOT, documents
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SITE = parse_toc_yaml(ROOT / "_toc.yml")
 CHAPTERS = [name for name in documents() if name.startswith("notebooks/")]
 ROW = re.compile(r"^\| \[(\d\d\w?) (.+?)\]\((.+?)\.ipynb\) \| (.+?) \| (\d+) \|$", re.M)
 
@@ -62,6 +64,7 @@ def test_a_row_says_what_the_chapter_says(document):
     number, title, question, minutes = table()[document]
     text = prose(document)
     assert document.startswith(f"notebooks/{number}_")
+    assert SITE[document].title == f"{number} {title}", "the line in _toc.yml"
     assert re.search(r"^# (.+)$", text, re.M).group(1) == title
     assert question.endswith("?")
     [stated] = re.findall(r"\*\*Time:?\*\*:? (\d+) minutes", text)
