@@ -88,3 +88,19 @@ def test_fitting_needs_rows(fit, x):
 def test_min_max_refuses_an_empty_range(low, high):
     with pytest.raises(ValueError, match=f"low < high, got low={low} and high={high}"):
         data.fit_min_max(FEATURES, low, high)
+
+
+@pytest.mark.parametrize(
+    "fit, mean, scale",
+    [(data.fit_standardiser, 4.0, 2.0), (data.fit_min_max, 2.0, 4.0)],
+)
+def test_one_feature_needs_no_second_axis(fit, mean, scale):
+    scaler = fit([2.0, 6.0])
+    assert (float(scaler.mean), float(scaler.scale)) == (mean, scale)
+    assert data.scale(scaler, np.array([6.0])).shape == (1,)
+
+
+def test_statistics_are_summed_in_float64():
+    x = np.tile(np.array([9999.0, 10001.0], np.float32), 100_000)
+    assert float(data.fit_standardiser(x).mean) == 10_000
+    assert float(data.fit_standardiser(x).scale) == pytest.approx(1, abs=1e-6)
