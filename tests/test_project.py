@@ -70,6 +70,7 @@ MAY_IMPORT = {
 PARTS = {
     "optimizers": {"schedules", "update_rules"},
     "data": {"augment", "download", "scaling", "toys"},
+    "metrics": {"curves", "intervals"},
     "training": {"checkpoints", "evaluation", "sweeps"}
     | {"_batching", "_epochs", "_progress", "_runs"},
 }
