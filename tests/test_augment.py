@@ -133,6 +133,18 @@ def test_random_shift_rotate_by_key_and_under_transformations():
 
 
 @pytest.mark.parametrize(
+    "images", [np.asarray(SQUARE, np.float64), SQUARE.tolist()], ids=["float64", "list"]
+)
+def test_other_arrays_become_jax_arrays(images):
+    turned = data.shift_rotate(images, [0.3, -0.1], [[1, 2], [0, 1]])
+    assert turned.dtype == jnp.float32
+    expected = data.shift_rotate(
+        SQUARE, jnp.array([0.3, -0.1]), jnp.array([[1, 2], [0, 1]])
+    )
+    np.testing.assert_array_equal(turned, expected)
+
+
+@pytest.mark.parametrize(
     "images, angles, shifts, message",
     [
         (SQUARE[..., 0], (2,), (2, 2), r"channels\), got float32 \(2, 9, 9\)"),

@@ -90,8 +90,8 @@ def random_shift_rotate(key, images, max_shift: float = 2.5, max_angle: float = 
     images = _images(images)
     n = images.shape[0]
     angle_key, shift_key = jax.random.split(key)
-    angles = max_angle * jax.random.uniform(angle_key, (n,), minval=-1.0, maxval=1.0)
-    shifts = max_shift * jax.random.uniform(shift_key, (n, 2), minval=-1.0, maxval=1.0)
+    angles = max_angle * jax.random.uniform(angle_key, (n,), minval=-1.0)
+    shifts = max_shift * jax.random.uniform(shift_key, (n, 2), minval=-1.0)
     return shift_rotate(images, angles, shifts)
 
 

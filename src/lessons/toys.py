@@ -255,7 +255,7 @@ def _label_uniform(key, n, noise, features, rule):
     """Points of the cube (-1, 1), labelled by a rule before the noise comes."""
     _check(n, noise)
     point_key, noise_key = jax.random.split(key)
-    x = jax.random.uniform(point_key, (n, features), minval=-1.0, maxval=1.0)
+    x = jax.random.uniform(point_key, (n, features), minval=-1.0)
     y = rule(x).astype(jnp.int32)
     return x + noise * jax.random.normal(noise_key, x.shape), y
 
