@@ -41,13 +41,13 @@ def shift_rotate(images, angles, shifts):
     >>> shift_rotate(image, jnp.zeros(1), jnp.array([[0.0, 1.0]]))[0, ..., 0].tolist()
     [[0.0, 1.0], [0.0, 3.0]]
     """
-    images = _images(images)
+    images, angles, shifts = _images(images), jnp.asarray(angles), jnp.asarray(shifts)
     n = images.shape[0]
-    if jnp.shape(angles) != (n,):
-        raise ValueError(f"expected angles of shape ({n},), got {jnp.shape(angles)}")
-    if jnp.shape(shifts) != (n, 2):
-        raise ValueError(f"expected shifts of shape ({n}, 2), got {jnp.shape(shifts)}")
-    return _warp(images, jnp.asarray(angles), jnp.asarray(shifts))
+    if angles.shape != (n,):
+        raise ValueError(f"expected angles of shape ({n},), got {angles.shape}")
+    if shifts.shape != (n, 2):
+        raise ValueError(f"expected shifts of shape ({n}, 2), got {shifts.shape}")
+    return _warp(images, angles, shifts)
 
 
 def random_shift_rotate(key, images, max_shift: float = 2.5, max_angle: float = 0.2):
