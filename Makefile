@@ -31,7 +31,7 @@ $(STAMP): requirements.txt pyproject.toml
 
 book: $(STAMP)  ## build the book to _build/html, warnings as errors
 	$(BIN)/python tools/assets.py
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html,"
 	@echo "or run 'make serve' and open http://localhost:$(PORT)."
 
