@@ -327,7 +327,7 @@ def test_a_strong_test_kills_every_fault_and_a_weak_one_does_not(project):
 
 @needs_fork
 def test_a_fault_that_hangs_is_killed_by_the_time_limit(project):
-    args = ("slow", "--sample", "0", "--jobs", "8", "--timeout", "4")
+    args = ("slow", "--sample", "0", "--jobs", "8", "--timeout", "3")
     status, output, _ = run_tool(project, *args)
     mutants, killed, late, *_ = scores(output)["slow"]
     # Without end: n -= 1 removed, n += 1 and n -= 0.
@@ -357,7 +357,7 @@ def test_the_same_seed_gives_the_same_list_in_every_process(project):
 )
 def test_tests_that_fail_without_a_fault_stop_the_run(project, test, message):
     (project / "tests" / "test_strong.py").write_text(test, "utf-8")
-    status, output, errors = run_tool(project, "strong")
+    status, output, errors = run_tool(project, "strong", "--timeout", "20")
     assert status == 2
     assert message in errors
     assert output.splitlines()[1:] == []

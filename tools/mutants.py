@@ -9,10 +9,11 @@ module, and runs the module's doctests and tests: `tests/test_MODULE.py` and
 `tests/test_MODULE_*.py`, or, where there are none, those of the modules that import
 it. Processes the tests start see the same change. No file on disk is touched.
 
-A mutant is killed by a failing test, a crash, or the time limit. The exit status is
-0 if every module scores 90 % or more, 1 if one does not, and 2 if the tests already
-fail without a fault. `tools/survivors.toml` gives reasons for survivors that change
-nothing a test could see; they are named as explained and still count as survivors.
+A mutant is killed by a failing test, a crash, or the time limit: so many seconds of
+processor time, which a busy machine does not use up, or 4 times as many in all. The
+exit status is 0 if every module scores 90 % or more, 1 if one does not, and 2 if the
+tests already fail without a fault. `tools/survivors.toml` gives reasons for survivors
+that change nothing a test could see; they are named as explained and still count.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import importlib.metadata
 import importlib.util
 import json
 import marshal
+import math
 import os
 import pathlib
 import re
@@ -47,6 +49,8 @@ from mutant_sites import Mutant  # noqa: E402
 
 THRESHOLD = 0.9
 NOT_LOADED = 71
+LATE = "killed by the time limit"
+WALL = 4
 SITECUSTOMIZE = """
 import marshal, pathlib, sys
 sys.path.insert(0, {here!r})
@@ -124,7 +128,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a job."""
+    """What came of a job, and the seconds of processor time it took."""
 
     job: Job
     status: str
@@ -229,11 +233,13 @@ class _Plugin:
 
 
 def _prepare(project: Project, job: Job) -> None:
-    """Give a forked process its own home, output and memory limit, and the fault."""
+    """Give a forked process its own home, output and limits, and the fault."""
     import resource
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 3
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    seconds = math.ceil(job.limit)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     output = os.open(job.work / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
@@ -278,6 +284,7 @@ def _child(project: Project, job: Job) -> None:
     """Run the tests in a forked process; never returns."""
     status = 70
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
         _prepare(project, job)
         _settle_libraries(job.work.parent / "xla")
@@ -326,38 +333,65 @@ def _status(job: Job, code: int) -> str:
         return "survived"
     if code == NOT_LOADED:
         raise Stop(f"{job.module}: the tests ran without the fault")
+    if code == -signal.SIGXCPU:
+        return LATE
     if code < 0:
         return f"crashed with signal {-code}"
     failed = job.work / "failed"
     return f"killed by {failed.read_text('utf-8')}" if failed.exists() else "no import"
 
 
+class _Child:
+    """A running job and the time it has had; time in which all stood still is none."""
+
+    def __init__(self, project: Project, job: Job) -> None:
+        self.job, self.seconds = job, 0.0
+        self.pid = _start(project, job)
+        self.seen = time.monotonic()
+
+    def poll(self) -> Outcome | None:
+        """Return what came of the job, or None while it runs within its limits."""
+        now = time.monotonic()
+        self.seconds += min(now - self.seen, 1.0)
+        self.seen = now
+        done, state, usage = os.wait4(self.pid, os.WNOHANG)
+        if done:
+            _end(self.pid)
+            self.pid = 0
+            status = _status(self.job, os.waitstatus_to_exitcode(state))
+            return Outcome(self.job, status, usage.ru_utime + usage.ru_stime)
+        if self.seconds < WALL * self.job.limit:
+            return None
+        self.stop()
+        return Outcome(self.job, LATE, self.seconds)
+
+    def stop(self) -> None:
+        """End the process, unless it has ended, and wait until it is gone."""
+        if not self.pid:
+            return
+        _end(self.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
 def run(project: Project, jobs: list[Job], width: int) -> Iterator[Outcome]:
     """Run jobs in forked processes, `width` at a time, and yield what came of them."""
-    waiting, running = list(jobs)[::-1], {}
+    waiting = list(jobs)[::-1]
+    running: list[_Child] = []
     try:
         while waiting or running:
             while waiting and len(running) < width:
-                job = waiting.pop()
-                running[_start(project, job)] = (job, time.monotonic())
+                running.append(_Child(project, waiting.pop()))
             time.sleep(0.02)
-            for pid, (job, began) in list(running.items()):
-                seconds = time.monotonic() - began
-                done, state = os.waitpid(pid, os.WNOHANG)
-                if not done and seconds < job.limit:
-                    continue
-                _end(pid)
-                if not done:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                    os.waitpid(pid, 0)
-                del running[pid]
-                code = os.waitstatus_to_exitcode(state)
-                status = _status(job, code) if done else "killed by the time limit"
-                yield Outcome(job, status, seconds)
+            for child in list(running):
+                outcome = child.poll()
+                if outcome:
+                    running.remove(child)
+                    yield outcome
     finally:
-        for pid in running:
-            _end(pid)
+        for child in running:
+            child.stop()
 
 
 def check_clean(project: Project, job: Job) -> float:
@@ -385,13 +419,12 @@ def sow(
     """Run a module's tests once for each mutant of the sample."""
     targets = [str(project.path(module)), *project.tests(module)]
     clean = Job(module, targets, work / f"{module}-clean", args.timeout or 1800)
-    limit = args.timeout or 5 * check_clean(project, clean) + 15
-    source = project.source(module)
+    limit = 5 * check_clean(project, clean) + 15
     jobs = []
     for i, mutant in enumerate(sample):
-        first = mutant_sites.callers(source, mutant.function) - {"<module>"}
-        folder = work / f"{module}-{i}"
-        jobs.append(Job(module, targets, folder, limit, mutant, frozenset(first)))
+        first = mutant_sites.callers(project.source(module), mutant.function)
+        job = Job(module, targets, work / f"{module}-{i}", args.timeout or limit)
+        jobs.append(job._replace(mutant=mutant, first=frozenset(first)))
     outcomes = []
     for outcome in run(project, jobs, args.jobs):
         outcomes.append(outcome)
@@ -439,7 +472,7 @@ def write_row(project: Project, module: str, outcomes: list[Outcome]) -> bool:
     """Print a module's line of the table; tell whether its score is high enough."""
     left = [outcome for outcome in outcomes if not outcome.killed]
     killed = len(outcomes) - len(left)
-    late = sum("time limit" in outcome.status for outcome in outcomes)
+    late = sum(outcome.status == LATE for outcome in outcomes)
     known = sum(bool(reason(project, module, o.job.mutant)) for o in left)
     score = killed / len(outcomes) if outcomes else 1.0
     seconds = sum(outcome.seconds for outcome in outcomes)
@@ -496,7 +529,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--sample", type=int, default=30, help="mutants a module; 0 takes all")
     add("--seed", type=int, default=0)
     add("--jobs", type=int, default=2, help="processes at a time")
-    add("--timeout", type=float, help="seconds a mutant; 5 clean runs + 15 by default")
+    add(
+        "--timeout",
+        type=float,
+        help="processor seconds a mutant; default 15 + 5 clean runs",
+    )
     add("--list", action="store_true", help="print the sample and run nothing")
     add("--report", type=pathlib.Path, help="write every mutant's fate here, as JSON")
     add("--root", type=pathlib.Path, default=HERE.parent, help="the repository")
@@ -506,6 +543,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Draw the samples, run the tests, print the table; return the exit status."""
     args = _arguments(argv)
+    # Ended from outside, the tool still ends the processes it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return _main(args)
     except Stop as stop:
