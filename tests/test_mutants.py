@@ -191,6 +191,9 @@ def test_another_seed_draws_another_sample():
 # own but is used by both, and `slow` hangs under most faults.
 FILES = {
     "src/lessons/__init__.py": "",
+    # The tool must read this before it imports anything, as early does.
+    "conftest.py": "import os\nos.environ['EARLY'] = '1'",
+    "early/early.py": "import os\nSEEN = os.environ.get('EARLY')",
     "src/lessons/shared.py": "def half(x):\n    return x / 2\n",
     "src/lessons/strong.py": '''
         """Strong."""
@@ -226,6 +229,7 @@ FILES = {
             return n
         """,
     "tests/test_strong.py": """
+        import early
         import pytest
         from lessons import strong
 
@@ -234,6 +238,7 @@ FILES = {
             assert strong.above(x) is answer
 
         def test_limit():
+            assert early.SEEN == "1"
             assert strong.above(7, 4) is False
         """,
     "tests/test_weak.py": """
@@ -284,6 +289,7 @@ def project(tmp_path):
 def run_tool(project, *args, hash_seed="0"):
     """Run the tool on a project in a fresh process; plugins would only cost time."""
     env = dict(os.environ, PYTHONHASHSEED=hash_seed, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    env["PYTHONPATH"] = str(project / "early")
     command = [sys.executable, str(TOOL), "--root", str(project), *args]
     done = subprocess.run(command, capture_output=True, env=env, encoding="utf-8")
     return done.returncode, done.stdout, done.stderr

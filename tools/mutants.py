@@ -30,6 +30,7 @@ import math
 import os
 import pathlib
 import re
+import runpy
 import shutil
 import signal
 import sys
@@ -160,6 +161,9 @@ def warm(project: Project, files: list[pathlib.Path]) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ.setdefault("MPLBACKEND", "Agg")
+    # Libraries read the environment when first imported, so conftest.py comes first.
+    if (project.root / "conftest.py").exists():
+        runpy.run_path(str(project.root / "conftest.py"))
     helpers = {path.stem for path in (project.root / "tests").glob("*")}
     local = helpers | {project.package, "tests", "conftest"}
     wanted = set().union({"pytest", "hypothesis"}, *(_imports(path) for path in files))
