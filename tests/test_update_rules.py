@@ -267,3 +267,33 @@ def test_zero_is_a_legal_share():
     assert constant_gradient(rules.trace(0.0), 2)[1][0] == -2.0
     assert constant_gradient(rules.scale_by_rms(0.0), 2)[1][0] == pytest.approx(-1.0)
     assert constant_gradient(rules.scale_by_adam(0.0, 0.0), 2)[1][0] == -1.0
+
+
+@pytest.mark.parametrize("bad", [-0.1, float("nan"), float("inf")])
+def test_rates_and_decays_are_numbers_of_zero_or_more(bad):
+    with pytest.raises(ValueError, match=f"0 <= learning_rate < inf, got {bad}"):
+        rules.scale_by_learning_rate(bad)
+    with pytest.raises(ValueError, match=f"0 <= weight_decay < inf, got {bad}"):
+        rules.add_decayed_weights(bad)
+    with pytest.raises(ValueError, match=f"0 <= eps < inf, got {bad}"):
+        rules.scale_by_rms(eps=bad)
+    with pytest.raises(ValueError, match=f"0 <= eps < inf, got {bad}"):
+        rules.scale_by_adam(eps=bad)
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.0])
+def test_adams_shares_lie_in_zero_to_one(bad):
+    with pytest.raises(ValueError, match=f"0 <= b1 < 1, got {bad}"):
+        rules.scale_by_adam(b1=bad)
+    with pytest.raises(ValueError, match=f"0 <= b2 < 1, got {bad}"):
+        rules.scale_by_adam(b2=bad)
+
+
+def test_global_norm_takes_python_and_numpy_numbers():
+    assert float(rules.global_norm({"a": 3, "b": np.array([4.0])})) == 5.0
+
+
+def test_decay_without_parameters_is_refused():
+    rule = rules.add_decayed_weights(0.1)
+    with pytest.raises(ValueError, match=r"update\(grads, state, params\), got params"):
+        rule.update(jnp.ones(2), rule.init(None))
