@@ -297,6 +297,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(value):
         fit(breaks_at(7, value), 0.0, epochs=9, **arguments)
     good = caught.value.fit
     assert caught.value.epoch == 3
+    assert str(caught.value).endswith("; this error's .fit is the state before it")
+    assert str(caught.value).startswith("in epoch 3")
     assert good.epochs == 2
     assert float(good.params) == pytest.approx(6.0)
     assert good.curves["train"].shape == (2,)
@@ -425,14 +427,15 @@ def test_progress_is_written_to_the_error_stream_alone(
 ):
     error = stream()
     monkeypatch.setattr(sys, "stderr", error)
-    fit(epochs=2, validation=(X, Y), progress=progress)
+    result = fit(epochs=2, validation=(X, Y), progress=progress)
     text = error.getvalue()
     assert capsys.readouterr().out == ""
     assert bool(text) == shown
     if shown:
         assert "2/2" in text
-        assert "train=" in text
-        assert "validation=" in text
+        for name in ("train", "validation"):
+            for loss in result.curves[name]:
+                assert f"{name}={loss:.4f}" in text
 
 
 @pytest.mark.parametrize(
