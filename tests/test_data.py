@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from lessons import data
 
 TOYS = ["line", "diagonal", "xor", "moons", "circles", "spirals"]
+TEXTS = ["pride_and_prejudice", "jfk_weather"]
+TEXTS += ["sentiment_en", "sentiment_zh", "verses_en_es"]
+SHIPPED = ["mnist", "fashion_mnist", *TEXTS]
 KEY = jax.random.key(7)
 
 
@@ -51,13 +54,104 @@ def test_mnist_is_the_file(mnist):
 
 def test_notes_beside_the_file_hold():
     folder = pathlib.Path(data.__file__).parent / "datasets"
-    for note in folder.glob("*.txt"):
-        fields = dict(line.split(": ", 1) for line in note.read_text().splitlines())
-        content = (folder / fields["file"]).read_bytes()
+    files = {path.name for path in folder.iterdir() if path.suffix != ".about"}
+    assert {path.stem for path in folder.glob("*.about")} == files
+    for name in files:
+        note = (folder / f"{name}.about").read_text("utf-8")
+        fields = dict(line.split(": ", 1) for line in note.splitlines())
+        assert fields["file"] == name
+        content = (folder / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == fields["sha256"]
-    assert {path.stem for path in folder.glob("*.npz")} == {
-        path.stem for path in folder.glob("*.txt")
-    }
+
+
+def test_fashion_mnist():
+    train, test = data.load("fashion_mnist")
+    for (x, y), n in ((train, 8000), (test, 2000)):
+        assert (x.shape, x.dtype) == ((n, 28, 28, 1), jnp.float32)
+        assert (float(x.min()), float(x.max())) == (0.0, 1.0)
+        assert (y.shape, y.dtype) == ((n,), jnp.int32)
+        assert np.bincount(y, minlength=10).min() > 0.08 * n
+    assert data.overlap(train[0], test[0]) == 0
+
+
+def test_pride_and_prejudice_is_cut_at_a_chapter():
+    train, test = data.load("pride_and_prejudice")
+    assert train.startswith("PRIDE AND PREJUDICE\n\nBy Jane Austen\n")
+    assert test.startswith("Chapter 56\n")
+    assert train.endswith("\n")
+    assert train.count("\nChapter ") == 55
+    assert test.count("\nChapter ") == 5
+    assert len(test) / len(train + test) == pytest.approx(0.1, abs=0.002)
+
+
+def test_jfk_weather_is_in_order_and_whole():
+    (hours, values), (late, values_late) = data.load("jfk_weather")
+    assert len(hours) == len(values) == 6965
+    assert len(late) == len(values_late) == 1741
+    assert hours.dtype == np.int32
+    assert values.dtype == np.float32
+    every = np.concatenate([hours, late])
+    assert (every[0], every[-1]) == (0, 8729)
+    assert (np.diff(every) > 0).all()
+    assert values.shape[1:] == values_late.shape[1:] == (6,)
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values[0], [39.02, 26.06, 59.37, 12.65858, 0, 10])
+    # Means over the year, from the file: column by column in the order promised.
+    means = np.concatenate([values, values_late]).mean(axis=0)
+    expected = [54.472, 41.857, 65.205, 11.467, 0.003985, 9.178]
+    np.testing.assert_allclose(means, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name, rows, praise", [("sentiment_en", 10566, 0.496), ("sentiment_zh", 10000, 0.5)]
+)
+def test_sentiment(name, rows, praise):
+    (texts, y), (texts_test, y_test) = data.load(name)
+    assert isinstance(texts, tuple)
+    assert (len(texts), len(texts_test)) == (rows - 2000, 2000)
+    assert len(set(texts) | set(texts_test)) == rows
+    for part, labels in ((texts, y), (texts_test, y_test)):
+        assert labels.shape == (len(part),)
+        assert labels.dtype == np.int32
+        assert set(labels.tolist()) == {0, 1}
+        assert labels.mean() == pytest.approx(praise, abs=0.02)
+    assert texts == data.load(name).train[0]
+
+
+def test_sentiment_labels_belong_to_their_texts():
+    (texts, y), (texts_test, y_test) = data.load("sentiment_en")
+    found = dict(zip(texts + texts_test, np.concatenate([y, y_test]), strict=True))
+    assert found["Effective but too tepid biopic"] == 0
+    assert found["This is a film well worth seeing, talking and singing heads and all."]
+    texts, y = data.load("sentiment_zh").train
+    good = [label for text, label in zip(texts, y, strict=True) if "非常满意" in text]
+    assert np.mean(good) > 0.8
+
+
+def test_verses_share_no_text():
+    train, test = data.load("verses_en_es")
+    assert (len(train[0]), len(train[1])) == (7434, 7434)
+    assert (len(test[0]), len(test[1])) == (500, 500)
+    for side in (0, 1):
+        assert not set(train[side]) & set(test[side])
+    place = train[0].index(
+        "The book of the genealogy of Jesus Christ, the son of David, the son of "
+        "Abraham."
+    )
+    assert train[1][place].startswith("LIBRO de la generación de Jesucristo")
+
+
+def test_a_file_that_is_not_installed_is_named(monkeypatch):
+    entry = data._SHIPPED["sentiment_zh"]._replace(file="reviews.tsv.gz")
+    monkeypatch.setitem(data._SHIPPED, "sentiment_zh", entry)
+    with pytest.raises(FileNotFoundError, match=r"goes without reviews\.tsv\.gz"):
+        data.load("sentiment_zh")
+
+
+@pytest.mark.parametrize("name", SHIPPED[1:])
+def test_what_has_no_full_set_says_so(name):
+    with pytest.raises(ValueError, match=f"{name} has no full set: what is shipped"):
+        data.load(name, full=True)
 
 
 @pytest.mark.parametrize("name", TOYS)
@@ -85,7 +179,7 @@ def test_toys_load_with_their_noise(name, noise):
 
 
 def test_names_are_known_and_described():
-    assert data.names() == ["mnist", *TOYS]
+    assert data.names() == [*SHIPPED, *TOYS]
     for name in data.names():
         about = data.about(name)
         assert all(isinstance(field, str) and field for field in about)
@@ -105,7 +199,7 @@ def test_about_mnist():
 
 @pytest.mark.parametrize("f", [data.load, data.about])
 def test_unknown_names_list_the_known(f):
-    with pytest.raises(ValueError, match=r"'cifar'.*mnist, line, .*spirals"):
+    with pytest.raises(ValueError, match=r"'cifar'.*mnist, .*line, .*spirals"):
         f("cifar")
 
 

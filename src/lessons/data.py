@@ -1,7 +1,7 @@
 """Every data set of the course by name, and what is done to data before training.
 
 `load(name)` gives a training and a held-out part. Images are float32 in [0, 1] of
-shape `(n, height, width, channels)`; labels are int32.
+shape `(n, height, width, channels)`; labels are int32; texts are Python strings.
 """
 
 import hashlib
@@ -9,12 +9,15 @@ import importlib.resources
 import operator
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lessons import _readers
+from lessons._readers import Splits
 from lessons.augment import random_shift_rotate, shift_rotate
 from lessons.download import FullFile, cache_dir, fetch
 from lessons.scaling import Scaler, fit_min_max, fit_standardiser, scale, unscale
@@ -47,13 +50,6 @@ __all__ = [
 ]
 
 
-class Splits(NamedTuple):
-    """A data set in two parts that share no row; each is a pair `(x, y)`."""
-
-    train: tuple[jax.Array, jax.Array]
-    test: tuple[jax.Array, jax.Array]
-
-
 class About(NamedTuple):
     """Where a data set comes from and what may be done with it."""
 
@@ -69,10 +65,11 @@ class About(NamedTuple):
 
 
 class _Shipped(NamedTuple):
-    """A sample inside the package, and the full set that it stands for."""
+    """A file inside the package, its reader, and the full set that it stands for."""
 
-    sample: str
-    full: FullFile
+    file: str
+    read: Callable
+    full: FullFile | None = None
 
 
 class _Generated(NamedTuple):
@@ -85,12 +82,27 @@ class _Generated(NamedTuple):
 
 _SHIPPED = {
     "mnist": _Shipped(
-        "mnist_10k",
+        "mnist_10k.npz",
+        _readers.images,
         FullFile(
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
             "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
         ),
-    )
+    ),
+    "fashion_mnist": _Shipped("fashion_mnist_10k.npz", _readers.images),
+    "pride_and_prejudice": _Shipped(
+        "austen_pride_prejudice.txt.gz",
+        partial(_readers.novel, held_out_from="Chapter 56"),
+    ),
+    "jfk_weather": _Shipped("nyc_weather_jfk_2013.csv.gz", _readers.weather),
+    "sentiment_en": _Shipped(
+        "sentiment_en_movie_snippets.tsv.gz",
+        partial(_readers.sentences, to_label=_readers.sign_of_score),
+    ),
+    "sentiment_zh": _Shipped(
+        "sentiment_zh_reviews.tsv.gz", partial(_readers.sentences, to_label=int)
+    ),
+    "verses_en_es": _Shipped("nt_en_es_verses.tsv.gz", _readers.pairs),
 }
 
 _GENERATED = {
@@ -118,8 +130,8 @@ def names() -> list[str]:
 
     Examples
     --------
-    >>> names()
-    ['mnist', 'line', 'diagonal', 'xor', 'moons', 'circles', 'spirals']
+    >>> names()[:4]
+    ['mnist', 'fashion_mnist', 'pride_and_prejudice', 'jfk_weather']
     """
     return [*_SHIPPED, *_GENERATED]
 
@@ -157,7 +169,7 @@ def about(name: str) -> About:
             "CC0 1.0: generated, nothing to license",
             "none needed",
         )
-    text = _package_file(_SHIPPED[name].sample + ".txt").read_text("utf-8")
+    text = _package_file(_SHIPPED[name].file + ".about").read_text("utf-8")
     fields = dict(entry.split(": ", 1) for entry in text.splitlines())
     return About(*(fields[field] for field in About._fields))
 
@@ -175,23 +187,39 @@ def load(name: str, *, full: bool = False) -> Splits:
 
     Returns
     -------
-    Splits with `train = (x, y)` and `test = (x, y)`. For "mnist" x is
-    (n, 28, 28, 1) float32 in [0, 1] and y is (n,) int32 in 0..9, with n = 8,000
-    and 2,000. For a toy task x is (n, 1) or (n, 2), y is 0 or 1, with n = 800
-    and 200.
+    Splits, `(train, test)`. Each part is, by name:
+
+    "mnist", "fashion_mnist"
+        `(x, y)`: x (n, 28, 28, 1) float32 in [0, 1], y (n,) int32 in 0..9, with
+        n = 8,000 and 2,000.
+    "sentiment_en", "sentiment_zh"
+        `(texts, y)`: texts a tuple of str, y (n,) int32, 1 for praise and 0 for
+        blame, with 2,000 held out.
+    "verses_en_es"
+        `(english, spanish)`: two tuples of str, with 500 pairs held out.
+    "pride_and_prejudice"
+        one str; the last six chapters, a tenth of the novel, are held out.
+    "jfk_weather"
+        `(hours, values)`: hours (n,) int32 since the first, values (n, 6) float32:
+        temperature and dew point in degrees Fahrenheit, humidity in per cent,
+        wind in miles an hour, rain in inches, visibility in miles. The last fifth
+        of the year is held out.
+    a toy task
+        `(x, y)`: x (n, 1) or (n, 2) float32, y 0 or 1, with n = 800 and 200.
 
     Raises
     ------
     ValueError
-        If the name is unknown, `full` is asked of a generated task, or the
-        downloaded file is not the expected one.
+        If the name is unknown, `full` is asked of a set that has no fuller one, or
+        the downloaded file is not the expected one.
     ConnectionError
         If the full set can not be downloaded.
+    FileNotFoundError
+        If this installation of the package goes without the file.
 
     Notes
     -----
-    Source: LeCun, Bottou, Bengio and Haffner (1998) for MNIST; `about(name)` tells
-    more. Used from chapter 03 on.
+    `about(name)` tells source and licence. Used from chapter 03 on.
 
     Examples
     --------
@@ -200,13 +228,15 @@ def load(name: str, *, full: bool = False) -> Splits:
     ((8000, 28, 28, 1), (2000,))
     """
     _check_name(name)
-    if name in _SHIPPED:
-        return _load_shipped(_SHIPPED[name], full)
-    if full:
+    if full and name in _GENERATED:
         raise ValueError(
             f"{name} is generated and has no full set: "
             f"for more rows call data.{name}(key, n)"
         )
+    if full and _SHIPPED[name].full is None:
+        raise ValueError(f"{name} has no full set: what is shipped is all there is")
+    if name in _SHIPPED:
+        return _load_shipped(_SHIPPED[name], full)
     task = _GENERATED[name]
     x, y = task.make(jax.random.key(0), _TOY_TRAIN + _TOY_TEST, task.noise)
     return Splits((x[:_TOY_TRAIN], y[:_TOY_TRAIN]), (x[_TOY_TRAIN:], y[_TOY_TRAIN:]))
@@ -374,13 +404,18 @@ def one_hot(labels, classes: int):
 
 def _load_shipped(entry, full):
     """Read the sample, or the full set less the sample's held-out images."""
-    with _package_file(entry.sample + ".npz").open("rb") as file:
-        sample = dict(np.load(file))
+    file = _package_file(entry.file)
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"this installation goes without {entry.file}: install the course's own "
+            "wheel, or copy the file into the package's folder datasets"
+        )
     if not full:
-        train = sample["x_train"], sample["y_train"]
-    else:
-        train = _without(_read_full(entry.full), sample["x_test"])
-    return Splits(_images(*train), _images(sample["x_test"], sample["y_test"]))
+        return entry.read(file)
+    sample = _readers.image_bytes(file)
+    train = _without(_read_full(entry.full), sample["x_test"])
+    test = sample["x_test"], sample["y_test"]
+    return Splits(_readers.to_images(*train), _readers.to_images(*test))
 
 
 def _read_full(full):
@@ -404,11 +439,6 @@ def _without(data, held_out):
         )
     keep = ~_occurs(x, held_out)
     return x[keep], y[keep]
-
-
-def _images(x, y):
-    """Bytes (n, height, width) to floats in [0, 1] with a channel axis."""
-    return jnp.asarray(x[..., None], jnp.float32) / 255, jnp.asarray(y, jnp.int32)
 
 
 def _occurs(a, b):
