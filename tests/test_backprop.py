@@ -62,6 +62,24 @@ def test_deltas_equal_autodiff(kind):
     np.testing.assert_allclose(delta_of(output, targets), want, atol=1e-7)
 
 
+def test_the_cross_entropy_delta_takes_further_axes():
+    logits = jax.random.normal(KEY, (4, 3, 5))
+    labels = jax.random.randint(jax.random.key(1), (4, 3), 0, 5)
+    want = jax.grad(lambda z: losses.cross_entropy(z, labels).mean())(logits)
+    got = backprop.cross_entropy_delta(logits, labels)
+    np.testing.assert_allclose(got, want, atol=1e-7)
+    with pytest.raises(ValueError, match=r"labels of shape \(4, 3\), got \(4,\)"):
+        backprop.cross_entropy_delta(logits, labels[:, 0])
+
+
+@pytest.mark.parametrize("kind", ["mse", "binary", "categorical"])
+def test_deltas_keep_the_dtype_of_the_output(kind):
+    _, delta_of, targets = problem(kind, 4, 3)
+    if kind != "categorical":
+        targets = targets.astype(jnp.bfloat16)
+    assert delta_of(jnp.ones((4, 3), jnp.bfloat16), targets).dtype == jnp.bfloat16
+
+
 def test_forward_caches_inputs_and_pre_activations():
     params = network([3, 4, 2])
     x = jax.random.normal(KEY, (5, 3))

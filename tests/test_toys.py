@@ -70,6 +70,58 @@ def test_spirals_turn(turns):
     assert r.max() <= 1
 
 
+U = np.array([0.0, 0.125, 0.25, 0.5, 0.625, 0.875], np.float32)
+PI = np.pi
+FORMULAS = {
+    "moons": lambda u, y: (
+        np.where(y == 0, np.cos(PI * u), 1 - np.cos(PI * u)),
+        np.where(y == 0, np.sin(PI * u), 0.5 - np.sin(PI * u)),
+    ),
+    "circles": lambda u, y: (
+        np.where(y == 0, 1.0, 0.5) * np.cos(2 * PI * u),
+        np.where(y == 0, 1.0, 0.5) * np.sin(2 * PI * u),
+    ),
+    "spirals": lambda u, y: (
+        np.sqrt(u) * np.cos(2 * PI * np.sqrt(u) + PI * y),
+        np.sqrt(u) * np.sin(2 * PI * np.sqrt(u) + PI * y),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_each_draw_becomes_the_point_of_the_formula(name, monkeypatch):
+    monkeypatch.setattr(jax.random, "uniform", lambda key, shape: jnp.asarray(U))
+    x, y = (np.asarray(a) for a in getattr(data, name)(KEY, len(U), 0.0))
+    assert sorted(y) == [0, 0, 0, 1, 1, 1]
+    expected = np.stack(FORMULAS[name](U, y), axis=1)
+    np.testing.assert_allclose(x, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_the_noise_is_added(name, monkeypatch):
+    f = getattr(data, name)
+    clean = np.asarray(f(KEY, 6, 0.0)[0])
+    draws = np.arange(6 * clean.shape[1], dtype=np.float32).reshape(clean.shape) - 2
+    monkeypatch.setattr(jax.random, "normal", lambda key, shape: jnp.asarray(draws))
+    np.testing.assert_allclose(f(KEY, 6, 0.5)[0], clean + 0.5 * draws, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "f, points, labels",
+    [
+        (data.line, [[0.0], [1e-6], [-1e-6]], [0, 1, 0]),
+        (data.diagonal, [[0.5, 0.5], [0.5, 0.25], [0.25, 0.5]], [0, 1, 0]),
+        (data.xor, [[0.0, 0.5], [0.5, 0.0], [0.0, -0.5], [0.0, 0.0]], [1, 1, 0, 0]),
+    ],
+)
+def test_a_point_on_the_border_is_not_beyond_it(f, points, labels, monkeypatch):
+    drawn = jnp.array(points)
+    monkeypatch.setattr(jax.random, "uniform", lambda key, shape, minval: drawn)
+    x, y = f(KEY, len(points))
+    np.testing.assert_array_equal(x, drawn)
+    np.testing.assert_array_equal(y, labels)
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_toys_in_general(name):
     f = getattr(data, name)
