@@ -51,6 +51,13 @@ def test_use_style_sets_the_readers_defaults():
         assert matplotlib.rcParams["figure.constrained_layout.use"]
         for name in ("font.size", "legend.fontsize", "axes.labelsize"):
             assert matplotlib.rcParams[name] >= 11
+        assert not matplotlib.rcParams["axes.spines.right"]
+        assert not matplotlib.rcParams["axes.spines.top"]
+        assert matplotlib.rcParams["axes.grid"]
+        assert matplotlib.rcParams["axes.axisbelow"] is True
+        assert matplotlib.rcParams["grid.alpha"] == 0.3
+        assert matplotlib.rcParams["lines.linewidth"] == 2.0
+        assert matplotlib.rcParams["savefig.dpi"] == "figure"
 
 
 def test_colours_are_okabe_and_itos():
@@ -93,6 +100,14 @@ def test_every_figure_is_readable_small_and_repeatable(name):
     assert content.startswith(b"\x89PNG")
     assert int.from_bytes(content[16:20], "big") == 840
     assert b"matplotlib" not in content
+
+
+def test_a_png_has_the_dots_per_inch_of_its_figure():
+    figure = plots.lines({"a": X}, **TEXT)
+    figure.set_dpi(60)
+    with matplotlib.rc_context({"savefig.dpi": 200}):
+        content = plots.png(figure)
+    assert int.from_bytes(content[16:20], "big") == 420
 
 
 def test_every_figure_function_is_tried():
@@ -221,6 +236,9 @@ def test_scatter_draws_each_class():
     for i, (cloud, k) in enumerate(zip(axes.collections, (0, 2, 5), strict=True)):
         np.testing.assert_array_equal(cloud.get_offsets(), POINTS[k == LABELS])
         assert rgb(cloud.get_facecolor()[0]) == plots.COLOURS[i]
+        assert rgb(cloud.get_edgecolor()[0]) == "#FFFFFF"
+        assert cloud.get_sizes().tolist() == [22]
+        assert cloud.get_linewidths().tolist() == [0.5]
     outlines = {len(cloud.get_paths()[0].vertices) for cloud in axes.collections}
     assert len(outlines) == 3  # circle, square, triangle
 
@@ -481,6 +499,7 @@ def test_bars_draw_heights_and_intervals():
     assert texts(axes) == ("time (s)", "loss (nats)", "Falling")
     assert [bar.get_height() for bar in axes.patches] == [0.9, 0.96]
     assert rgb(axes.patches[0].get_facecolor()) == plots.COLOURS[0]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.6, 0.6])
     assert [label.get_text() for label in axes.get_xticklabels()] == ["SGD", "Adam"]
     ends = [path.vertices[:, 1] for path in axes.collections[0].get_paths()]
     np.testing.assert_allclose(ends, [(0.85, 0.91), (0.95, 0.98)])
