@@ -217,6 +217,16 @@ def test_the_bytes_reach_the_disk_before_the_name(tmp_path, monkeypatch):
     assert calls == ["fsync", "name", "fsync"]
 
 
+def test_only_posix_systems_are_asked_to_open_a_folder(tmp_path, monkeypatch):
+    path, calls, fsync = str(tmp_path / "c"), [], os.fsync
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda n: (calls.append(1), fsync(n)))
+        patch.setattr(os, "name", "nt")
+        training.save_checkpoint(path, jnp.float32(3.0))
+    assert len(calls) == 1
+    assert float(training.load_checkpoint(path, jnp.float32(0))) == 3.0
+
+
 def test_numpy_alone_can_read_the_numbers(tmp_path):
     training.save_checkpoint(tmp_path / "c", TREE)
     with np.load(tmp_path / "c") as file:
