@@ -61,6 +61,8 @@ MAY_IMPORT = {
     "rnn": {"activations", "dnn", "masks"},
     "attention": {"activations", "dnn", "masks", "norms"},
     "transformer": {"activations", "attention", "dnn", "masks", "norms"},
+    "decoding": set(),
+    "counts": set(),
     "optimizers": set(),
     "metrics": set(),
     "training": {"optimizers"},
