@@ -1,5 +1,7 @@
 """Attention against NumPy loops; masks by perturbation; positions by their algebra."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -260,3 +262,53 @@ def test_rotary_products_depend_on_distance_alone():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+TORCH = Path(attention.__file__).parent / "datasets" / "torch_attention.npz"
+
+
+def stored():
+    """Return the weights, inputs and outputs that PyTorch left."""
+    with np.load(TORCH) as file:
+        return dict(file)
+
+
+def test_weights_of_pytorch_give_pytorchs_output():
+    torch = stored()
+    params = attention.multi_head_from_torch(torch, 3)
+    shapes = jax.tree.map(jnp.shape, attention.multi_head_init(KEY, 12, 3))
+    assert jax.tree.map(jnp.shape, params) == shapes
+    x, context = torch["x"], torch["context"]
+    seen = length_mask(torch["lengths"], context.shape[1])[:, None, None]
+    found = {
+        "plain": attention.multi_head(params, x),
+        "causal": attention.multi_head(params, x, mask=causal_mask(x.shape[1])),
+        "cross": attention.multi_head(params, x, context, seen),
+        "cross_weights": attention.multi_head_weights(params, x, context, seen),
+    }
+    for name, value in found.items():
+        np.testing.assert_allclose(value, torch[name], atol=2e-5, err_msg=name)
+
+
+def test_pytorchs_other_names_are_ignored():
+    weights = stored()
+    few = {name: weights[name] for name in weights if "proj" in name}
+    assert len(few) == 4
+    params = attention.multi_head_from_torch(few, 2)
+    assert params["w_k"].shape == (12, 2, 6)
+
+
+@pytest.mark.parametrize(
+    ("change", "heads", "message"),
+    [
+        ({}, 5, "expected d_model divisible by 5, got 12"),
+        ({}, 0, "heads"),
+        ({"in_proj_weight": np.ones((12, 36))}, 3, r"in_proj_weight.*\(36, 12\)"),
+        ({"in_proj_bias": np.ones(12)}, 3, r"in_proj_bias.*\(36,\).*\(12,\)"),
+        ({"out_proj.weight": np.ones((12, 1))}, 3, r"out_proj.weight.*\(12, 12\)"),
+        ({"out_proj.bias": np.ones(1)}, 3, r"out_proj.bias.*\(12,\).*\(1,\)"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(change, heads, message):
+    with pytest.raises(ValueError, match=message):
+        attention.multi_head_from_torch(stored() | change, heads)

@@ -4,11 +4,14 @@ Heads stand beside the batch: queries are (B, heads, T, d_head). The number of h
 read off the weights, whose shape is (d_model, heads, d_head).
 """
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
-from lessons._checks import check_positive_int
+from lessons._checks import check_positive_int, check_shape
 from lessons.dnn import Params, glorot_uniform
 
 
@@ -140,6 +143,71 @@ def multi_head_init(key: Array, d_model: int, heads: int) -> Params:
     params["w_o"] = draw["o"].reshape(heads, d_head, d_model)
     params |= {f"b_{name}": jnp.zeros((heads, d_head)) for name in "qkv"}
     return params | {"b_o": jnp.zeros(d_model)}
+
+
+def multi_head_from_torch(weights: Mapping[str, ArrayLike], heads: int) -> Params:
+    """Take over the weights of PyTorch's ``MultiheadAttention``.
+
+    PyTorch keeps the three input matrices in one, stacked query, key, value, and every
+    matrix as (n_out, n_in): ``w_q = in_proj_weight[:d_model].T``, cut into heads, and
+    ``w_o = out_proj.weight.T``.
+
+    Parameters
+    ----------
+    weights : mapping of names to arrays
+        ``in_proj_weight`` of shape (3 * d_model, d_model), ``in_proj_bias`` of shape
+        (3 * d_model,), ``out_proj.weight`` of shape (d_model, d_model) and
+        ``out_proj.bias`` of shape (d_model,), as in the layer's state dict. Other names
+        are ignored.
+    heads : int
+        PyTorch's ``num_heads``, which the weights do not tell.
+
+    Returns
+    -------
+    dict
+        For ``multi_head``, as ``multi_head_init`` makes it.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or ``heads`` does not divide ``d_model``.
+
+    Notes
+    -----
+    PyTorch's boolean masks mark what is *hidden*; ours what may be seen. Layers with
+    ``bias=False``, ``kdim`` or ``vdim`` have other names or shapes. Built in chapter
+    09.
+
+    Examples
+    --------
+    >>> weights = {
+    ...     "in_proj_weight": jnp.ones((24, 8)), "in_proj_bias": jnp.ones(24),
+    ...     "out_proj.weight": jnp.ones((8, 8)), "out_proj.bias": jnp.ones(8),
+    ... }
+    >>> multi_head_from_torch(weights, 2)["w_q"].shape
+    (8, 2, 4)
+    """
+    check_positive_int("heads", heads)
+    w_o = jnp.asarray(weights["out_proj.weight"])
+    d_model = len(w_o)
+    if d_model % heads:
+        raise ValueError(f"expected d_model divisible by {heads}, got {d_model}")
+    shapes = {
+        "in_proj_weight": (3 * d_model, d_model),
+        "in_proj_bias": (3 * d_model,),
+        "out_proj.weight": (d_model, d_model),
+        "out_proj.bias": (d_model,),
+    }
+    w_in, b_in, w_o, b_o = (jnp.asarray(weights[name]) for name in shapes)
+    for (name, shape), array in zip(
+        shapes.items(), (w_in, b_in, w_o, b_o), strict=True
+    ):
+        check_shape(name, array, shape)
+    params = {"w_o": w_o.T.reshape(heads, -1, d_model), "b_o": b_o}
+    w_in = w_in.reshape(3, d_model, d_model)
+    for name, w, b in zip("qkv", w_in, b_in.reshape(3, heads, -1), strict=True):
+        params |= {f"w_{name}": w.T.reshape(d_model, heads, -1), f"b_{name}": b}
+    return params
 
 
 def multi_head(
