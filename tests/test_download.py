@@ -120,16 +120,18 @@ def test_full_leaves_out_what_is_held_out(server, mnist):
 
 
 def test_full_shows_progress_and_does_not_wait_for_ever(server, monkeypatch):
-    given = {}
+    given, asked = {}, []
 
     def downloader(**options):
         given.update(options)
-        return original(**options)
+        made = original(**options)
+        return lambda url, *rest: asked.append(url) or made(url, *rest)
 
     original = pooch.HTTPDownloader
     monkeypatch.setattr(pooch, "HTTPDownloader", downloader)
     data.load("mnist", full=True)
     assert given == {"progressbar": True, "timeout": 30}
+    assert asked == [server["url"]]
 
 
 def test_full_is_downloaded_once(server):

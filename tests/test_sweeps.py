@@ -1,5 +1,8 @@
 """A sweep equals separate fits, and a diverging rate harms no other."""
 
+import io
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,6 +84,49 @@ def test_one_compilation_for_all_rates_and_epochs():
     once = len(traces)
     sweep(make, epochs=3)
     assert len(traces) == once + 1, "one more init, and no more tracing of the epoch"
+
+
+def test_a_state_of_python_numbers_compiles_once_as_well():
+    """The first update gives an array, whose type is no longer weak."""
+    traces = []
+
+    def make(rate):
+        def update(grads, state, params=None):
+            traces.append(1)
+            return jax.tree.map(lambda g: -rate * g, grads), state + jnp.float32(1)
+
+        return optimizers.Optimizer(lambda params: 0.0, update)
+
+    sweep(make, epochs=1)
+    once = len(traces)
+    sweep(make, epochs=3)
+    assert len(traces) == once
+
+
+@pytest.mark.parametrize(("held_out", "size"), [(9, 4), (3, 3)])
+def test_validation_goes_in_batches_no_larger_than_asked_for(held_out, size):
+    sizes = set()
+
+    def loss(params, batch, key=None):
+        if key is None:
+            sizes.add(len(batch[0]))
+        return squares(params, batch)
+
+    validation = (X[:held_out], Y[:held_out])
+    arguments = {"key": KEY, "epochs": 1, "batch_size": 4, "validation": validation}
+    training.sweep(loss, START, (X, Y), optimizers.sgd, RATES, **arguments)
+    assert sizes == {size}
+
+
+def test_progress_counts_the_epochs(monkeypatch):
+    error = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", error)
+    sweep(optimizers.sgd, epochs=3, progress=True)
+    shown = error.getvalue().split("\r")
+    assert "0/3" in shown[1]
+    assert "3/3" in shown[-1]
+    sweep(optimizers.sgd, epochs=3)
+    assert error.getvalue().split("\r") == shown
 
 
 @pytest.mark.parametrize(

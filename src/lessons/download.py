@@ -71,7 +71,7 @@ def fetch(full: FullFile) -> pathlib.Path:
     import pooch
     import requests
 
-    name = full.url.rsplit("/", 1)[-1]
+    name = full.url.rpartition("/")[2]
     place = cache_dir() / name
     downloader = pooch.HTTPDownloader(progressbar=True, timeout=_TIMEOUT)
     try:
