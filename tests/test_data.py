@@ -262,6 +262,16 @@ def test_split_stratified(count):
     assert not np.array_equal(again[1][0], part[0])
 
 
+def test_a_stratified_split_sorts_by_class_and_keeps_the_random_order_inside():
+    labels = np.asarray(jax.random.randint(jax.random.key(1), (500,), 0, 3))
+    order = jax.random.permutation(KEY, 500).tolist()
+    ranked = sorted(order, key=lambda row: labels[row])
+    picks = sorted(ranked[int((i + 0.5) * 500 / 60)] for i in range(60))
+    rest, part = data.split(KEY, np.arange(500), 60, stratify=labels)
+    assert part.tolist() == picks
+    assert rest.tolist() == sorted(set(range(500)) - set(picks))
+
+
 @pytest.mark.parametrize(
     "part, stratify, message",
     [
@@ -299,7 +309,7 @@ def test_rows_must_match(f, rows, message):
         f(rows)
 
 
-@pytest.mark.parametrize("n, size", [(7, 3), (6, 3), (1, 4), (3, 3)])
+@pytest.mark.parametrize("n, size", [(7, 3), (6, 3), (1, 4), (3, 3), (3, 1)])
 def test_batches_hold_every_row_once(n, size):
     rows = {"x": jnp.arange(2 * n).reshape(n, 2), "y": jnp.arange(n)}
     plain = list(data.batches(rows, size))

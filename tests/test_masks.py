@@ -12,6 +12,7 @@ def test_length_mask():
     want = [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]]
     np.testing.assert_array_equal(got, np.array(want, bool))
     assert length_mask(jnp.array([1]), 1).tolist() == [[True]]
+    assert length_mask([2, 0], 2).tolist() == [[True, True], [False, False]]
 
 
 @pytest.mark.parametrize("lengths", [jnp.array([1.0]), jnp.array(3), jnp.array([[1]])])
