@@ -238,14 +238,20 @@ def test_lenet_has_the_sizes_of_the_paper():
         "dense3": 850,
     }
     assert cnn.lenet_init(KEY, classes=3)["dense3"]["w"].shape == (84, 3)
-    head = cnn.lenet_init(KEY)["dense3"]["w"]
-    np.testing.assert_array_equal(
-        head, glorot_uniform(jax.random.split(KEY, 5)[4], 84, 10)
-    )
-    hidden = cnn.lenet_init(KEY)["dense1"]["w"]
-    np.testing.assert_array_equal(
-        hidden, he_normal(jax.random.split(KEY, 5)[2], 400, 120)
-    )
+
+
+def test_lenet_draws_each_layer_from_a_key_of_its_own():
+    params, keys = cnn.lenet_init(KEY), jax.random.split(KEY, 5)
+    want = {
+        "conv1": he_normal(keys[0], 25, 6).reshape(5, 5, 1, 6),
+        "conv2": he_normal(keys[1], 150, 16).reshape(5, 5, 6, 16),
+        "dense1": he_normal(keys[2], 400, 120),
+        "dense2": he_normal(keys[3], 120, 84),
+        "dense3": glorot_uniform(keys[4], 84, 10),
+    }
+    for name, w in want.items():
+        np.testing.assert_array_equal(params[name]["w"], w)
+        assert not params[name]["b"].any()
 
 
 @pytest.mark.parametrize("activation", [None, tanh])

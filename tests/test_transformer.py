@@ -7,8 +7,8 @@ import pytest
 
 from lessons import transformer
 from lessons.activations import gelu, relu
-from lessons.attention import multi_head, sinusoidal
-from lessons.dnn import glorot_uniform
+from lessons.attention import multi_head, multi_head_init, sinusoidal
+from lessons.dnn import embedding_init, glorot_uniform
 from lessons.masks import causal_mask, length_mask
 from lessons.norms import layer_norm
 
@@ -38,6 +38,10 @@ def size(tree):
 
 def close(a, b, atol=2e-5):
     np.testing.assert_allclose(a, b, atol=atol)
+
+
+def same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 def test_norms_stand_where_their_names_say():
@@ -105,8 +109,12 @@ def test_block_init_gives_each_part_its_own_key():
         "norm2",
         "feed_forward",
     }
-    assert (params["attention"]["w_q"] != params["cross"]["w_q"]).all()
-    assert params["feed_forward"]["up"]["w"].shape == (D, 12)
+    keys = jax.random.split(KEY, 3)
+    same(params["attention"], multi_head_init(keys[0], D, HEADS))
+    same(params["feed_forward"], transformer.feed_forward_init(keys[1], D, 12))
+    same(params["cross"], multi_head_init(keys[2], D, HEADS))
+    for name in ("norm1", "norm_cross", "norm2"):
+        same(params[name], {"scale": jnp.ones(D), "shift": jnp.zeros(D)})
     assert "cross" not in transformer.block_init(KEY, D, HEADS, 12)
 
 
@@ -124,8 +132,10 @@ def test_stack_init_follows_its_sizes():
     assert len(params["blocks"]) == 3
     assert params["blocks"][0]["feed_forward"]["up"]["w"].shape == (D, 10)
     assert params["blocks"][0]["attention"]["w_q"].shape == (D, HEADS, D // HEADS)
-    first, second = (b["attention"]["w_q"] for b in params["blocks"][:2])
-    assert (first != second).all()
+    first, *keys = jax.random.split(KEY, 4)
+    same(params["embedding"], embedding_init(first, V, D))
+    for layer, key in zip(params["blocks"], keys, strict=True):
+        same(layer, transformer.block_init(key, D, HEADS, 10))
     assert params["norm"]["scale"].shape == (D,)
 
 
