@@ -184,8 +184,19 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(tmp_path, conten
     assert path.read_bytes() == before
 
 
+def test_a_run_with_a_raw_key_goes_on_as_well(tmp_path):
+    raw = jax.random.PRNGKey(5)
+    fit(tmp_path / "c", key=raw, epochs=2)
+    assert same(fit(tmp_path / "c", key=raw), fit())
+    with pytest.raises(ValueError, match=r"key \[0, 6\], got \[0, 5\]"):
+        fit(tmp_path / "c", key=jax.random.PRNGKey(6))
+
+
 def test_the_words_of_a_refusal_say_what_to_do(tmp_path, two_epochs):
     (tmp_path / "c").write_bytes(two_epochs)
+    hashes = r"sha256 [0-9a-f]{16}, got .* sha256 [0-9a-f]{16}\. The file is left"
+    with pytest.raises(ValueError, match=hashes):
+        fit(tmp_path / "c", data=(X + 1, Y))
     with pytest.raises(ValueError, match=r"belongs to another run.*give another path"):
         fit(tmp_path / "c", batch_size=5)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lessons._batching import length
@@ -51,12 +50,9 @@ def identity(plan: Plan, run: Run) -> dict[str, str]:
         plan.loss, plan.optimizer, plan.batch_size, run.params, run.state,
         plan.data, plan.key,
     ).lower(lowering_platforms=("cpu",)).as_text()  # fmt: skip
-    key = plan.key
-    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.key_data(key)
     return {
         "batch size": str(plan.batch_size),
-        "key": str(np.asarray(key).tolist()),
+        "key": str(jax.random.key_data(plan.key).tolist()),
         "patience": str(plan.patience),
         "metrics": str(sorted(plan.metrics)),
         "data": _digest(plan.data),
