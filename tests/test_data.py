@@ -267,7 +267,7 @@ def test_a_stratified_split_sorts_by_class_and_keeps_the_random_order_inside():
     order = jax.random.permutation(KEY, 500).tolist()
     ranked = sorted(order, key=lambda row: labels[row])
     picks = sorted(ranked[int((i + 0.5) * 500 / 60)] for i in range(60))
-    rest, part = data.split(KEY, np.arange(500), 60, stratify=labels)
+    rest, part = data.split(KEY, np.arange(500), 60, stratify=labels.tolist())
     assert part.tolist() == picks
     assert rest.tolist() == sorted(set(range(500)) - set(picks))
 
