@@ -7,7 +7,7 @@ PORT ?= 8000
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lab notebooks test-portable mutants lock clean
+.PHONY: help book serve test lab notebooks test-portable mutants bench lock clean
 
 help:  ## list the commands
 	@echo "From One Neuron to a Large Model"
@@ -55,10 +55,15 @@ test-portable: $(STAMP)  ## other instruction sets, older and newer jax (LEG=avx
 mutants: $(STAMP)  ## sow faults in the package: do the tests notice?
 	$(BIN)/python tools/mutants.py
 
+bench: $(STAMP)  ## time the package next to PyTorch and Flax NNX (ten minutes)
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/long_recipe.py
+	$(BIN)/python benchmarks/page.py
+
 lock: $(STAMP)  ## write requirements.txt anew (UPGRADE=1 for newer versions)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --custom-compile-command "make lock" --python-version 3.11 --extra dev \
 	  $(if $(UPGRADE),--upgrade) --output-file requirements.txt pyproject.toml
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) _build .cache .portable .mutants
+	rm -rf $(VENV) _build .cache .portable .bench .mutants

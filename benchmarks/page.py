@@ -1,0 +1,86 @@
+"""Write the book's page of measurements from the stored results.
+
+python benchmarks/page.py
+"""
+
+import json
+from pathlib import Path
+
+from lessons import metrics, plots
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "book/speed.md"
+PICTURE = HERE.parent / "book/images/speed.png"
+BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+
+
+def ratio(rows: dict, label: str) -> float:
+    """Return how many times as long as ours a peer takes."""
+    return rows[label]["seconds"] / rows["lessons"]["seconds"]
+
+
+def best(rows: dict, family: str) -> float:
+    """Return the smallest ratio among a peer's variants."""
+    return min(ratio(rows, label) for label in rows if label.startswith(family))
+
+
+def table(results: dict) -> list[str]:
+    """Return a row for each task and peer: the ratio first."""
+    lines = [
+        "| Task | Peer | Time, ours = 1 | Milliseconds a step | Share of peak |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for name, task in results["tasks"].items():
+        for label, row in task["rows"].items():
+            step = 1000 * row["seconds"] / task["steps"]
+            lines.append(
+                f"| {name} | {label} | {ratio(task['rows'], label):.2f} "
+                f"| {step:.1f} | {row['share of peak']:.0%} |"
+            )
+    return lines
+
+
+def text(results: dict, longer: dict) -> str:
+    """Return the generated part of the page."""
+    peak = sorted(task["peak"] for task in results["tasks"].values())[1] / 1e9
+    low, high = metrics.wilson_interval(longer["right"], longer["of"])
+    return "\n".join(
+        [
+            f"Measured on {results['date']}, on {results['machine']}; medians of "
+            f"{results['rounds']} rounds. The machine's own matrix product of "
+            f"2048 x 2048 reached {peak:.0f} GFLOP/s.",
+            "",
+            *table(results),
+            "",
+            f"The longer recipe of chapter 07, {longer['epochs']} epochs on the "
+            f"shipped 8,000 digits, reads {longer['right']:,} of {longer['of']:,} "
+            f"held-out digits: {longer['right'] / longer['of']:.2%} (95 % interval "
+            f"{low:.1%} to {high:.1%}).",
+        ]
+    )
+
+
+def draw(results: dict) -> None:
+    """Draw the ratios of the best variant of each peer."""
+    heights = {}
+    for name, task in results["tasks"].items():
+        for family in ("PyTorch", "Flax NNX"):
+            heights[f"{name}\n{family}"] = best(task["rows"], family)
+    figure = plots.bars(heights, xlabel="task and peer", ylabel="time, ours = 1")
+    figure.axes[0].axhline(1, color="black", linewidth=1)
+    PICTURE.write_bytes(plots.png(figure))
+
+
+def main() -> None:
+    """Write page and picture."""
+    results = json.loads((HERE / "results.json").read_text())
+    longer = json.loads((HERE / "long_recipe.json").read_text())
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    part = text(results, longer)
+    PAGE.write_text(f"{before}{BEGIN}\n{part}\n{END}{after}", encoding="utf-8")
+    draw(results)
+
+
+if __name__ == "__main__":
+    main()
