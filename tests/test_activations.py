@@ -207,3 +207,14 @@ def test_softmax_jacobian_equals_autodiff():
 def test_softmax_jacobian_refuses_a_batch():
     with pytest.raises(ValueError, match=r"expected scores of shape \(K,\).*\(2, 3\)"):
         activations.softmax_jacobian(jnp.zeros((2, 3)))
+
+
+def test_softmax_jacobian_refuses_a_number():
+    with pytest.raises(ValueError, match=r"scores of shape \(K,\), got \(\)"):
+        activations.softmax_jacobian(3.0)
+
+
+def test_softmax_jacobian_takes_whole_numbers():
+    by_hand = activations.softmax_jacobian(np.array([2, 0, 1]))
+    expected = activations.softmax_jacobian(jnp.array([2.0, 0.0, 1.0]))
+    np.testing.assert_array_equal(by_hand, expected)
