@@ -173,6 +173,17 @@ def test_bfloat16_parameters_stay_bfloat16():
     assert result.curves["train"][-1] < 0.5 * result.curves["train"][0]
 
 
+def test_updates_of_another_type_leave_the_parameters_theirs():
+    def update(grads, state, params=None):
+        return jax.tree.map(lambda g: -0.05 * g.astype(jnp.float32), grads), state
+
+    params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), W0)
+    wide = optimizers.Optimizer(lambda params: (), update)
+    result = fit(params=params, optimizer=wide, epochs=20)
+    assert {p.dtype for p in jax.tree.leaves(result.params)} == {jnp.dtype("bfloat16")}
+    assert result.curves["train"][-1] < 0.5 * result.curves["train"][0]
+
+
 def test_a_raw_key_serves_as_well():
     raw = jax.random.PRNGKey(7)
     assert same_bits(fit(key=raw).params, fit(key=jax.random.wrap_key_data(raw)).params)
