@@ -11,6 +11,11 @@ from lessons import metrics, plots
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "book/speed.md"
 PICTURE = HERE.parent / "book/images/speed.png"
+ALT = (
+    "Bars of the time that the faster variants of PyTorch and Flax NNX take for each "
+    "of the three tasks, with a line at 1 for this course's package. The table has "
+    "the numbers."
+)
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
 
@@ -49,6 +54,8 @@ def text(results: dict, longer: dict) -> str:
             f"Measured on {results['date']}, on {results['machine']}; medians of "
             f"{results['rounds']} rounds. The machine's own matrix product of "
             f"2048 x 2048 reached {peak:.0f} GFLOP/s.",
+            "",
+            f"```{{image}} images/speed.png\n:alt: {ALT}\n:width: 90%\n```",
             "",
             *table(results),
             "",
