@@ -93,7 +93,7 @@ def resume(
     steps = done * -(-length(plan.data) // plan.batch_size)
     per_step = {"steps", "gradient_norm"}
     curves = {
-        name: np.zeros(steps if name in per_step else done, np.float32)
+        name: np.empty(steps if name in per_step else done, np.float32)
         for name in run.curves
     }
     return load_checkpoint(path, like=run._replace(curves=curves))
