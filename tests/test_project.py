@@ -251,9 +251,14 @@ def test_no_path_of_a_machine_in_the_repository():
     assert found <= {"tests/test_notebooks.py", "tests/test_project.py"}
 
 
-def test_files_are_small():
-    large = [str(file) for file in tracked() if file.stat().st_size > 3_000_000]
+def test_the_repository_is_small():
+    sizes = {file: file.stat().st_size for file in tracked()}
+    data = {file for file in sizes if file.parent == PACKAGE / "datasets"}
+    large = [str(file) for file in sizes.keys() - data if sizes[file] > 1_000_000]
     assert not large
+    # What everybody who installs the package downloads.
+    assert sum(sizes[file] for file in data) < 10_000_000
+    assert max(sizes[file] for file in data) < 5_000_000
 
 
 # Commands.
