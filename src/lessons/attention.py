@@ -340,8 +340,8 @@ def rotary(x: Array) -> Array:
 
     ``rotary(x)[t, 2 * i] = x[t, 2 * i] * cos(a) - x[t, 2 * i + 1] * sin(a)`` and
     ``rotary(x)[t, 2 * i + 1] = x[t, 2 * i] * sin(a) + x[t, 2 * i + 1] * cos(a)`` with
-    ``a = t / 10000 ** (2 * i / d_head)``. The product of a turned query and a turned
-    key depends on their distance alone.
+    ``a = t / 10000 ** (2 * i / d_head)``. Positions enter the product of a turned query
+    and a turned key only through their difference.
 
     Parameters
     ----------

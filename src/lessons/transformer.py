@@ -1,7 +1,7 @@
 """Transformers: the block, and three models made of it.
 
 An encoder reads a sequence, a decoder writes one, and the model of the 2017 paper joins
-the two by cross-attention. All are the same block with other masks.
+the two by cross-attention. All are one block: masks differ, the third looks twice.
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def post_norm(params: Params, f: Sublayer, x: Array) -> Array:
 
     Notes
     -----
-    Vaswani et al. (2017), section 3.1; it needs warm-up. Built in chapter 09.
+    Vaswani et al. (2017), section 3.1; deep stacks need warm-up. Built in chapter 09.
 
     Examples
     --------
