@@ -186,6 +186,13 @@ def test_no_trailing_semicolon(notebook):
     assert not ends, "nbval shows the value all the same: assign it to _"
 
 
+def test_no_progress_bar_is_stored(notebook):
+    # A bar holds times. The environment silences it while notebooks are executed.
+    outputs = [o for cell in code_cells(notebook) for o in cell.outputs]
+    assert "epoch/s" not in str(outputs)
+    assert "epoch/s" not in str(notebook.metadata)
+
+
 def test_one_set_up_cell_before_every_other(notebook):
     first, *others = code_cells(notebook)
     assert "setup" in tags(first)

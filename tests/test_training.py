@@ -450,19 +450,30 @@ def test_progress_is_written_to_the_error_stream_alone(
 
 
 @pytest.mark.parametrize(
-    ("terminal", "notebook", "asked"),
-    [(True, False, True), (False, True, True), (False, False, False)],
+    ("terminal", "notebook", "word", "shown"),
+    [
+        (True, False, None, True),
+        (False, True, None, True),
+        (False, False, None, False),
+        (True, False, "0", True),
+        (False, True, "", True),
+        (True, False, "1", False),
+        (False, True, "1", False),
+    ],
 )
-def test_without_a_word_a_bar_is_left_to_tqdm_where_somebody_watches(
-    terminal, notebook, asked, monkeypatch
+def test_without_a_word_a_bar_is_shown_where_somebody_watches(
+    terminal, notebook, word, shown, monkeypatch
 ):
-    """tqdm asks TQDM_DISABLE then; elsewhere the bar is switched off."""
+    """Unless the environment says no: tqdm's bar for notebooks does not ask it."""
     given = {}
     monkeypatch.setattr(_progress, "tqdm", lambda **words: given.update(words))
     monkeypatch.setattr(sys, "stderr", Terminal() if terminal else io.StringIO())
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    if word is not None:
+        monkeypatch.setenv("TQDM_DISABLE", word)
     if notebook:
         monkeypatch.setitem(sys.modules, "ipykernel", object())
     _progress.progress_bar(5, 2, None)
-    assert (given.pop("disable", None) is None) == asked
-    assert given == {"total": 5, "initial": 2, "unit": "epoch"}
+    expected = {"total": 5, "initial": 2, "unit": "epoch", "disable": not shown}
+    assert given == expected
