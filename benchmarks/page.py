@@ -45,26 +45,43 @@ def table(results: dict) -> list[str]:
     return lines
 
 
-def text(results: dict, longer: dict) -> str:
-    """Return the generated part of the page."""
+def comparison(results: dict | None) -> list[str]:
+    """Return the lines on the peers, or why there are none."""
+    if results is None:
+        return ["No comparison is stored with this edition: run `make bench`."]
     peak = sorted(task["peak"] for task in results["tasks"].values())[1] / 1e9
-    low, high = metrics.wilson_interval(longer["right"], longer["of"])
-    return "\n".join(
-        [
-            f"Measured on {results['date']}, on {results['machine']}; medians of "
-            f"{results['rounds']} rounds. The machine's own matrix product of "
-            f"2048 x 2048 reached {peak:.0f} GFLOP/s.",
-            "",
-            f"```{{image}} images/speed.png\n:alt: {ALT}\n:width: 90%\n```",
-            "",
-            *table(results),
-            "",
-            f"The longer recipe of chapter 07, {longer['epochs']} epochs on the "
-            f"shipped 8,000 digits, reads {longer['right']:,} of {longer['of']:,} "
-            f"held-out digits: {longer['right'] / longer['of']:.2%} (95 % interval "
-            f"{low:.1%} to {high:.1%}).",
-        ]
+    return [
+        f"Measured on {results['date']}, on {results['machine']}; medians of "
+        f"{results['rounds']} rounds. The machine's own matrix product of "
+        f"2048 x 2048 reached {peak:.0f} GFLOP/s.",
+        "",
+        f"```{{image}} images/speed.png\n:alt: {ALT}\n:width: 90%\n```",
+        "",
+        *table(results),
+    ]
+
+
+def longer_run(counted: dict) -> str:
+    """Return the sentence on the longer recipe."""
+    share = counted["right"] / counted["of"]
+    low, high = metrics.wilson_interval(counted["right"], counted["of"])
+    return (
+        f"The longer recipe of chapter 07, {counted['epochs']} epochs on the shipped "
+        f"8,000 digits, reads {counted['right']:,} of {counted['of']:,} held-out "
+        f"digits: {share:.2%} (95 % interval {low:.1%} to {high:.1%})."
     )
+
+
+def generated() -> str:
+    """Return the part of the page that comes from stored results."""
+    longer = json.loads((HERE / "long_recipe.json").read_text())
+    return "\n".join([*comparison(stored()), "", longer_run(longer)])
+
+
+def stored() -> dict | None:
+    """Return the stored comparison, if there is one."""
+    path = HERE / "results.json"
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 def draw(results: dict) -> None:
@@ -80,13 +97,11 @@ def draw(results: dict) -> None:
 
 def main() -> None:
     """Write page and picture."""
-    results = json.loads((HERE / "results.json").read_text())
-    longer = json.loads((HERE / "long_recipe.json").read_text())
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
-    part = text(results, longer)
-    PAGE.write_text(f"{before}{BEGIN}\n{part}\n{END}{after}", encoding="utf-8")
-    draw(results)
+    PAGE.write_text(f"{before}{BEGIN}\n{generated()}\n{END}{after}", encoding="utf-8")
+    if (results := stored()) is not None:
+        draw(results)
 
 
 if __name__ == "__main__":
