@@ -2,23 +2,9 @@
 
 import pytest
 from book_site import documents, pages
+from visits import SIZES, open_context, visit, watch
 
-SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 LOOKS = [(size, mode) for size in SIZES for mode in ("light", "dark")]
-
-
-def open_context(browser, size, mode, **options):
-    """Open a fresh profile of the given size whose reader chose light or dark."""
-    width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, **options
-    )
-    context.set_default_timeout(20_000)
-    context.add_init_script(
-        f"localStorage.setItem('mode', '{mode}');"
-        f"localStorage.setItem('theme', '{mode}');"
-    )
-    return context
 
 
 @pytest.fixture(scope="module")
@@ -28,37 +14,6 @@ def contexts(browser):
     yield opened
     for context in opened.values():
         context.close()
-
-
-def watch(page, address):
-    """Collect what goes wrong in a page from here on."""
-    faults = []
-
-    def console(message):
-        if message.type == "error":
-            faults.append(f"console: {message.text}")
-
-    def request(request):
-        if not request.url.startswith((address, "data:", "blob:")):
-            faults.append(f"another host: {request.url}")
-
-    def response(response):
-        if response.status >= 400:
-            faults.append(f"{response.status}: {response.url}")
-
-    page.on("console", console)
-    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-    page.on("request", request)
-    page.on("requestfailed", lambda r: faults.append(f"failed: {r.url}"))
-    page.on("response", response)
-    return faults
-
-
-def visit(page, url):
-    """Open a page and wait until scripts and mathematics are done."""
-    page.goto(url, wait_until="load")
-    page.evaluate("() => window.MathJax?.startup?.promise")
-    page.evaluate("() => document.fonts.ready.then(() => true)")
 
 
 # What reaches past the right edge; parts that scroll in a box of their own may.
