@@ -224,6 +224,7 @@ def test_the_assets_are_copied_once_and_again_when_the_lock_changes(
     fetched = []
     monkeypatch.setattr(assets, "ROOT", tmp_path)
     monkeypatch.setattr(assets, "VENDOR", tmp_path / "vendor")
+    monkeypatch.setattr(assets, "PACKAGES", tmp_path / "packages")
     monkeypatch.setattr(assets, "FILES", {"thing": [("es5", "thing/code")]})
     monkeypatch.setattr(
         assets, "install", lambda: fetched.append(1) or tmp_path / "packages"
@@ -235,6 +236,9 @@ def test_the_assets_are_copied_once_and_again_when_the_lock_changes(
     monkeypatch.setattr(assets, "stamp", lambda: "another lock")
     assets.main()
     assert fetched == [1, 1]
+    monkeypatch.setattr(assets, "PACKAGES", tmp_path / "swept away")
+    assets.main()
+    assert fetched == [1, 1, 1]
 
 
 def test_assets_that_cannot_be_fetched_stop_the_build(tmp_path, monkeypatch):

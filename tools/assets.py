@@ -1,6 +1,9 @@
-"""Put what the pages load beside the theme into `book/_static/vendor`.
+"""Fetch the npm packages that the book is made with.
 
     python tools/assets.py
+
+They stay in `.cache/assets/node_modules`, where the build and the tests find them;
+what the pages themselves need is copied into `book/_static/vendor`.
 
 The packages and their hashes stand in `book/assets/package-lock.json`. npm
 checks each hash. The lock holds no addresses, so npm asks the registry that it
@@ -17,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOCK = ROOT / "book" / "assets"
 VENDOR = ROOT / "book" / "_static" / "vendor"
 CACHE = ROOT / ".cache" / "assets"
+PACKAGES = CACHE / "node_modules"
 
 # What is copied of each package: (path in the package, path in the vendor folder).
 FILES = {
@@ -63,7 +67,7 @@ def install() -> pathlib.Path:
     arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
     for npm in (system_npm, wheel_npm):
         if npm(arguments, CACHE) == 0:
-            return CACHE / "node_modules"
+            return PACKAGES
     sys.exit(
         "The book's assets could not be fetched: npm is absent, the registry is "
         "out of reach, or a package does not have the locked hash."
@@ -84,9 +88,9 @@ def copy(packages: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def main() -> None:
-    """Fetch and copy, unless the vendor folder is already as wanted."""
+    """Fetch and copy, unless both folders are already as wanted."""
     mark = VENDOR / "stamp"
-    if mark.is_file() and mark.read_text() == stamp():
+    if PACKAGES.is_dir() and mark.is_file() and mark.read_text() == stamp():
         return
     copy(install(), VENDOR)
     mark.write_text(stamp())
