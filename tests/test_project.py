@@ -129,6 +129,17 @@ def test_only_plots_imports_matplotlib(file):
     assert ("matplotlib" in imports(file)[0]) == (file.stem == "plots")
 
 
+# The interactive figures show what the other modules compute: none imports them.
+FIGURES = sorted((PACKAGE / "widgets").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", FIGURES, ids=[file.stem for file in FIGURES])
+def test_interactive_figures_stand_on_the_other_modules(file):
+    outside, own = imports(file)
+    assert own <= set(MAY_IMPORT) | {"widgets"}
+    assert "matplotlib" not in outside
+
+
 # Versions.
 
 LOCK = (ROOT / "requirements.txt").read_text()

@@ -1,0 +1,62 @@
+/* What a page does for its reader besides showing text.
+   1. A box that scrolls sideways can be reached by keyboard and has a name.
+   2. On paper every fold is open and the page is light; afterwards all is as it was. */
+"use strict";
+(() => {
+  const BOXES = [
+    ["pre", "Code"],
+    [".cell_output > .output", "Output"],
+    [".pst-scrollable-table-container", "Table"],
+    ["div.math", "Formula"],
+    ["mjx-container[display='true']", "Formula"],
+  ];
+
+  function nameBox(box, label) {
+    // One pixel is rounding.
+    if (box.scrollWidth > box.clientWidth + 1) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", `${label}, scrolls sideways`);
+    } else if (box.getAttribute("aria-label")?.endsWith("scrolls sideways")) {
+      box.removeAttribute("tabindex");
+      box.removeAttribute("role");
+      box.removeAttribute("aria-label");
+    }
+  }
+
+  function nameBoxes(article) {
+    for (const [selector, label] of BOXES) {
+      for (const box of article.querySelectorAll(selector)) nameBox(box, label);
+    }
+  }
+
+  // What was changed for the printer, as functions that undo it.
+  let undo = [];
+
+  function toPaper() {
+    if (undo.length) return;
+    const root = document.documentElement;
+    const theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    undo.push(() => { root.dataset.theme = theme; });
+    for (const fold of document.querySelectorAll("article details:not([open])")) {
+      fold.open = true;
+      undo.push(() => { fold.open = false; });
+    }
+  }
+
+  function fromPaper() {
+    undo.forEach((step) => step());
+    undo = [];
+  }
+
+  const paper = window.matchMedia("print");
+  paper.addEventListener("change", () => (paper.matches ? toPaper() : fromPaper()));
+  window.addEventListener("beforeprint", toPaper);
+  window.addEventListener("afterprint", fromPaper);
+
+  const article = document.querySelector("article");
+  if (!article) return;
+  // Fonts, formulas, folds and the window all change the article's size.
+  new ResizeObserver(() => nameBoxes(article)).observe(article);
+})();

@@ -1,0 +1,11 @@
+"""Interactive figures that compute in the reader's browser, with or without Python.
+
+Each is a class with an ES module beside it in `js/`. In JupyterLab and on Colab the
+class and the module share their settings both ways. In the published book the module
+runs alone, from the state that the notebook stored. Where no script runs, and on
+paper, a still picture stands in.
+"""
+
+from lessons.widgets.activation import ActivationExplorer
+
+__all__ = ["ActivationExplorer"]
