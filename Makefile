@@ -7,7 +7,7 @@ PORT ?= 8000
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lab notebooks test-portable mutants bench lock clean
+.PHONY: help book serve test lab notebooks test-portable mutants bench release lock clean
 
 help:  ## list the commands
 	@echo "From One Neuron to a Large Model"
@@ -60,10 +60,16 @@ bench: $(STAMP)  ## time the package next to PyTorch and Flax NNX (ten minutes)
 	$(BIN)/python benchmarks/long_recipe.py
 	$(BIN)/python benchmarks/page.py
 
+release: $(STAMP)  ## wheel, sources, site and PDF of this version into dist/
+	$(BIN)/python tools/release.py --check
+	rm -rf _build/html
+	$(MAKE) book
+	$(BIN)/python tools/release.py
+
 lock: $(STAMP)  ## write requirements.txt anew (UPGRADE=1 for newer versions)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	  --custom-compile-command "make lock" --python-version 3.11 --extra dev \
 	  $(if $(UPGRADE),--upgrade) --output-file requirements.txt pyproject.toml
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) _build .cache .portable .bench .mutants
+	rm -rf $(VENV) _build .cache .portable .bench .mutants dist

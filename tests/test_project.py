@@ -226,6 +226,7 @@ def test_the_conda_environment_is_the_lock():
 def test_the_version_is_one():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert str(citation["version"]) == lessons.__version__
+    assert re.fullmatch(r"20\d\d-[01]\d-[0-3]\d", str(citation["date-released"]))
     assert str(Version(lessons.__version__)) == lessons.__version__
     changes = (ROOT / "CHANGELOG.md").read_text()
     assert re.search(rf"^## (Unreleased|{lessons.__version__})", changes, re.MULTILINE)
@@ -282,7 +283,7 @@ def test_help_lists_every_command():
     if not shutil.which("make"):
         pytest.skip("no make")
     asked = {"book", "serve", "test", "lab", "notebooks", "test-portable", "mutants"}
-    assert asked | {"lock", "help"} <= set(TARGETS)
+    assert asked | {"lock", "help", "release"} <= set(TARGETS)
     [phony] = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     assert set(phony.split()) == set(TARGETS)
     command = ["make", "--no-print-directory"]
