@@ -1,0 +1,150 @@
+"""What a page does for its reader beside the text, as an extension of Sphinx.
+
+Figures and equations are numbered by chapter: Figure 7.3, (7b.1). A chapter opens
+with a line of links (Colab, download, run it here) and with its goals, prerequisites
+and minutes in one box. Every page names the edition, which is decided in
+`src/lessons/__init__.py` and `CITATION.cff`; the clock is never asked.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
+
+ROOT = Path(__file__).resolve().parents[2]
+# By hand, because strftime follows the machine's language.
+MONTHS = [
+    *("January", "February", "March", "April", "May", "June", "July", "August"),
+    *("September", "October", "November", "December"),
+]
+
+GOALS = "You will be able to"
+MINUTES = "Time"
+
+
+# The numbers.
+
+
+def chapter(docname: str) -> str | None:
+    """Return a chapter's number as it is written, `7b`; None for another page."""
+    found = re.match(r"notebooks/0*(\d+[a-z]?)_", docname)
+    return found[1] if found else None
+
+
+def number_by_chapter(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Number what has a number from 1 in each page, with its chapter in front."""
+    for docname, kinds in env.toc_fignumbers.items():
+        number = chapter(docname)
+        front = () if number is None else (number,)
+        for places in kinds.values():
+            for count, place in enumerate(places, start=1):
+                places[place] = (*front, count)
+    return []
+
+
+# The edition.
+
+
+@functools.cache
+def edition() -> dict[str, str]:
+    """Return the edition's version and its date in words."""
+    source = (ROOT / "src/lessons/__init__.py").read_text(encoding="utf-8")
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    released = datetime.date.fromisoformat(str(citation["date-released"]))
+    return {
+        "version": re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)[1],
+        "iso": released.isoformat(),
+        "date": f"{released.day} {MONTHS[released.month - 1]} {released.year}",
+    }
+
+
+def name_edition(app, pagename, templatename, context, doctree) -> None:
+    """Give the templates the edition."""
+    context["edition"] = edition()
+
+
+# The opening of a chapter.
+
+
+def links(app: Sphinx, docname: str) -> str:
+    """Write the line below a chapter's title."""
+    options = app.config.html_theme_options
+    place = f"{options['repository_url']}/blob/{options['repository_branch']}"
+    colab = place.replace(
+        "https://github.com", "https://colab.research.google.com/github"
+    )
+    up = "../" * docname.count("/")
+    name = docname.rsplit("/", 1)[-1]
+    return (
+        '<p class="launch">'
+        f'<a href="{colab}/{docname}.ipynb">Open in Colab</a> '
+        f'<a href="{up}_sources/{docname}.ipynb" download="{name}.ipynb">'
+        "Download notebook</a> "
+        f'<a href="{up}book/use.html#run-on-your-machine">Open locally</a></p>'
+    )
+
+
+def opening(section: nodes.section) -> tuple[int, int] | None:
+    """Return the range of a chapter's first nodes that say goals to minutes."""
+    starts = [node.astext() for node in section.children]
+    first = next((i for i, t in enumerate(starts) if t.startswith(GOALS)), None)
+    last = next((i for i, t in enumerate(starts) if t.startswith(MINUTES)), None)
+    if first is None or last is None or not first < last < first + 6:
+        return None
+    return first, last + 1
+
+
+class ChapterOpening(SphinxTransform):
+    """Put a chapter's links below its title, and its goals in a box."""
+
+    default_priority = 900
+
+    def apply(self, **options) -> None:
+        """Change the document of one chapter; leave other pages alone."""
+        docname = self.env.docname
+        section = next(self.document.findall(nodes.section), None)
+        if chapter(docname) is None or section is None:
+            return
+        section["classes"].append("chapter")
+        found = opening(section)
+        if found:
+            first, last = found
+            box = nodes.container(classes=["opening"])
+            box += section.children[first:last]
+            section.children[first:last] = [box]
+            section.setup_child(box)
+        line = nodes.raw("", links(self.app, docname), format="html")
+        section.insert(1, line)
+
+
+class MarginNotes(SphinxTransform):
+    """Say to a screen reader that a margin note is a note."""
+
+    default_priority = 901
+
+    def apply(self, **options) -> None:
+        """Give each note its role."""
+        for node in self.document.findall(nodes.raw):
+            text = node.astext()
+            if text.startswith('<aside class="margin">'):
+                new = text.replace("<aside ", '<aside role="note" ', 1)
+                node.children = [nodes.Text(new)]
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Connect the parts to Sphinx."""
+    app.add_transform(ChapterOpening)
+    app.add_transform(MarginNotes)
+    # After Sphinx has counted through the whole book.
+    app.connect("env-get-updated", number_by_chapter, priority=900)
+    app.connect("html-page-context", name_edition)
+    app.add_js_file("js/reading.js", loading_method="defer")
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
