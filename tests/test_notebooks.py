@@ -334,7 +334,7 @@ def test_the_set_up_cell_is_stamped():
     assert source == TOOL.setup_source()
     assert TOOL.repository() in source
     assert f"lessons-{TOOL.version()}-py3" in source
-    assert len(source.splitlines()) <= 8
+    assert len(source.splitlines()) <= 10
     assert max(map(len, source.splitlines())) <= 88
 
 

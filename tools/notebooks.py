@@ -36,14 +36,19 @@ NOTEBOOK_METADATA = {"mystnb", "widgets"}
 SECONDS_A_CELL = 600
 
 # It prints nothing, and away from Colab it does nothing: the package is installed.
-# pip keeps the jax that Colab has where the wheel's range allows it.
-SETUP = '''\
+# pip keeps the jax that Colab has where the wheel's range allows it; otherwise the
+# cell says so, because the jax that pip then takes knows no accelerator.
+SETUP = """\
 import sys
 
 if "google.colab" in sys.modules:  # on Colab, install the course's package
-    release = "{repository}/releases/download/v{version}"
-    wheel = f"{{release}}/lessons-{version}-py3-none-any.whl"
-    %pip install --quiet "lessons[notebooks] @ {{wheel}}"'''
+    from importlib.metadata import version
+    jax_here = version("jax")
+    release = "ADDRESS/releases/download/vEDITION"
+    wheel = f"{release}/lessons-EDITION-py3-none-any.whl"
+    %pip install --quiet "lessons[notebooks] @ {wheel}"
+    if version("jax") != jax_here:
+        print(f"jax {jax_here} is untested: {version('jax')} replaces it on the CPU")"""
 
 
 def repository() -> str:
@@ -60,7 +65,7 @@ def version() -> str:
 
 def setup_source() -> str:
     """Return the set-up cell that every notebook carries."""
-    return SETUP.format(repository=repository(), version=version())
+    return SETUP.replace("ADDRESS", repository()).replace("EDITION", version())
 
 
 def merge_streams(outputs: list) -> list:
