@@ -313,6 +313,85 @@ def test_ci_runs_the_tests_and_one_portable_leg():
     assert any(line.endswith("tools/portable.py --rotate") for line in lines)
 
 
+# The workflow of the host.
+
+WORKFLOW = ROOT / ".github" / "workflows" / "book.yml"
+JOBS = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+RUNS = [step["run"] for step in STEPS if "run" in step]
+
+
+def test_the_workflow_runs_on_pushes_pull_requests_and_tags():
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    events = workflow[True]  # YAML 1.1 reads the key `on` so
+    assert set(events) == {"push", "pull_request"}
+    assert events["push"] == {"branches": ["**"], "tags": ["v*"]}
+    assert "github.ref" in workflow["concurrency"]["group"]
+    assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
+
+
+def test_the_workflow_calls_commands_that_exist():
+    called = {m for run in RUNS for m in re.findall(r"\bmake (\S+)", run)}
+    assert called == {".venv/.installed", "test", "release"}
+    assert called - {".venv/.installed"} <= set(TARGETS)
+    assert "STAMP := $(VENV)/.installed" in MAKEFILE and "VENV := .venv" in MAKEFILE
+    style = [line for line in (ROOT / ".ci" / "run").read_text().splitlines()]
+    for line in "\n".join(RUNS).splitlines():
+        if line.startswith(".venv/"):
+            assert line in style, "CI and the workflow ask for the same style"
+
+
+def test_the_workflow_may_do_little():
+    assert yaml.safe_load(WORKFLOW.read_text())["permissions"] == {}
+    assert {name: job["permissions"] for name, job in JOBS.items()} == {
+        "test": {"contents": "read"},
+        "publish": {"pages": "write", "id-token": "write"},
+        "release": {"contents": "read"},
+        "attach": {"contents": "write"},
+    }
+    # What may write runs no code of the repository, so a package cannot use it.
+    for name in ("publish", "attach"):
+        steps = str(JOBS[name]["steps"])
+        assert "checkout" not in steps and "make" not in steps and "pip" not in steps
+    for step in STEPS:
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+    # An expression inside a script could be a command of whoever names a branch.
+    assert not [run for run in RUNS if "${{" in run]
+    assert "pull_request_target" not in WORKFLOW.read_text()
+
+
+def test_the_workflow_publishes_main_and_releases_tags():
+    main = "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+    tag = "github.event_name == 'push' && startsWith(github.ref, 'refs/tags/v')"
+    assert JOBS["publish"]["if"] == main and JOBS["publish"]["needs"] == "test"
+    assert JOBS["release"]["if"] == tag and JOBS["release"]["needs"] == "test"
+    assert JOBS["attach"]["needs"] == "release" and "if" not in JOBS["attach"]
+    paths = {step["with"]["path"] for step in STEPS if "upload" in step.get("uses", "")}
+    assert paths == {"_build/screenshots", "_build/html", "dist"}
+
+
+def test_the_actions_are_the_hosts_own_by_full_version():
+    used = [step["uses"] for step in STEPS if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+\.\d+\.\d+", each) for each in used)
+    versions = {}
+    for each in used:
+        name, one = each.split("@")
+        assert versions.setdefault(name, one) == one, "one version of each"
+
+
+def test_the_workflow_keeps_what_it_fetches_by_the_locks():
+    for name in ("test", "release"):
+        withs = [step.get("with", {}) for step in JOBS[name]["steps"]]
+        [python] = [each for each in withs if "python-version" in each]
+        assert python["python-version"] in PYTHONS
+        assert python["cache"] == "pip"
+        assert python["cache-dependency-path"] == "requirements.txt"
+        [assets] = [each for each in withs if "key" in each]
+        [lock] = re.findall(r"hashFiles\('(.+)'\)", assets["key"])
+        assert (ROOT / lock).is_file()
+
+
 # What is given away.
 
 
