@@ -5,8 +5,9 @@
     python tools/portable.py --rotate      the one whose turn it is
     python tools/portable.py --list        their names
 
-The legs are other instruction sets, the newest jax on newer Pythons, and the
-oldest versions that pyproject.toml admits. A leg with versions of its own has its
+The legs are other instruction sets, the newest jax on newer Pythons, the oldest
+versions that pyproject.toml admits, and the notebooks' first cell on a machine like
+Colab's (tools/colab.py). A leg with versions of its own has its
 own environment under .portable, kept until the lock or pyproject.toml changes.
 The turn goes by the number of commits, so CI walks through all of them.
 """
@@ -30,7 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".portable"
 # The book, the repository's own rules and the browser are the same everywhere.
 SAME_EVERYWHERE = ["browser"] + [
-    f"test_{name}.py" for name in ("book", "notebooks", "portable", "project")
+    f"test_{name}.py"
+    for name in ("book", "notebooks", "portable", "project", "release")
 ]
 # What a newer jax may need newer, and what the oldest ipywidgets needs older.
 FREE = {
@@ -40,11 +42,12 @@ FREE = {
 
 
 class Leg(NamedTuple):
-    """One way to run: flags for XLA, or a Python and which end of the ranges."""
+    """One way to run: flags for XLA, a Python and an end of the ranges, or a script."""
 
     flags: str = ""
     python: str = ""
     end: str = ""
+    script: str = ""
 
 
 LEGS = {
@@ -53,6 +56,7 @@ LEGS = {
     "sse4": Leg(flags="--xla_cpu_max_isa=SSE4_2"),
     "newest-3.13": Leg(python="3.13", end="newest"),
     "oldest-3.11": Leg(python="3.11", end="oldest"),
+    "colab": Leg(python="3.12", script="tools/colab.py"),
 }
 
 
@@ -147,6 +151,8 @@ def run(name: str) -> str:
     leg = LEGS[name]
     print(f"\n== {name} ==", flush=True)
     try:
+        if leg.script:
+            return run_script(leg)
         python = environment(name, leg)
     except Absent as lack:
         return f"could not run: {lack}"
@@ -159,6 +165,13 @@ def run(name: str) -> str:
     env = os.environ | ({"XLA_FLAGS": flags} if flags else {})
     code = subprocess.run(test_command(python), cwd=ROOT, env=env).returncode
     return "passed" if code == 0 else f"FAILED: pytest's exit code is {code}"
+
+
+def run_script(leg: Leg) -> str:
+    """Run a leg that is a script of its own; it makes its own environments."""
+    command = [sys.executable, leg.script, find_python(leg.python)]
+    code = subprocess.run(command, cwd=ROOT).returncode
+    return "passed" if code == 0 else f"FAILED: the exit code is {code}"
 
 
 def turn() -> str:
