@@ -49,7 +49,7 @@ lab: $(STAMP)  ## open JupyterLab with the kernel ready
 notebooks: $(STAMP)  ## execute the changed notebooks, or one: NAME=01_activations
 	$(BIN)/python tools/notebooks.py $(NAME)
 
-test-portable: $(STAMP)  ## other instruction sets, older and newer jax (LEG=avx for one)
+test-portable: $(STAMP)  ## instruction sets, versions of jax, Colab (LEG=avx for one)
 	$(BIN)/python tools/portable.py $(if $(LEG),--leg $(LEG))
 
 mutants: $(STAMP)  ## sow faults in the package: do the tests notice?

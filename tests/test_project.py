@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import urllib.parse
 import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
+from book_site import chapters, parsed
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -238,12 +240,48 @@ def test_the_version_is_one():
 def test_the_address_is_the_same_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert citation["repository-code"] == ADDRESS
     assert config["repository"]["url"] == ADDRESS
-    name = re.escape(ADDRESS.rsplit("/", 1)[1])
+    assert config["repository"]["branch"] == "main"
+    host, owner, name = re.fullmatch(r"https://(.+)/(.+)/(.+)", ADDRESS).groups()
+    assert host == "github.com" and environment["name"] == name
+    places = {f"github.com/{owner}/{name}", f"{owner}.github.io/{name}"}
+    # The forms in which a host of notebooks or of pages names a repository.
+    forms = rf"github\.com/[\w.-]+/{name}\b|\b[\w-]+\.github\.io/{name}\b"
     for file, text in texts():
-        for found in re.findall(rf"https://github\.com/[\w.-]+/{name}\b", text):
-            assert found == ADDRESS, file
+        assert set(re.findall(forms, text)) <= places, file
+
+
+def test_every_wheel_and_release_that_is_named_is_of_this_version():
+    named = r"lessons-(\d[^-\s]*)-py3-none-any|/releases/download/v(\d[\w.]*)"
+    found = 0
+    for file, text in texts():
+        if file.startswith("tests/"):  # they name made-up versions
+            continue
+        for versions in re.findall(named, text):
+            assert "".join(versions) == lessons.__version__, file
+            found += 1
+    assert found >= 2 * len(list((ROOT / "notebooks").glob("*.ipynb")))
+
+
+@pytest.mark.parametrize("chapter", list(chapters()))
+def test_the_buttons_of_a_chapter_lead_to_this_repository(chapter):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    place = ADDRESS.removeprefix("https://github.com/")
+    branch = config["repository"]["branch"]
+    links = [a["href"] for a in parsed(chapter).select("a[href]")]
+    colab = [link for link in links if link.startswith("https://colab.")]
+    binder = [link for link in links if link.startswith("https://mybinder.")]
+    host = config["launch_buttons"]["colab_url"]
+    assert set(colab) == {f"{host}/github/{place}/blob/{branch}/{chapter}.ipynb"}
+    host = config["launch_buttons"]["binderhub_url"]
+    [link] = set(binder)
+    start, query = link.split("?")
+    assert start == f"{host}/v2/gh/{place}/{branch}"
+    # JupyterLab, which the lock brings, opens the chapter's file.
+    opened = urllib.parse.parse_qs(query)["urlpath"]
+    assert opened == [f"lab/tree/{chapter}.ipynb"]
 
 
 def test_no_package_address_in_the_repository():
