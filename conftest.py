@@ -1,5 +1,6 @@
 """Shared set-up: the package is importable by the tests and by every kernel."""
 
+import collections
 import os
 import pathlib
 
@@ -9,3 +10,17 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 # Progress bars hold times, which compared outputs must not.
 os.environ["TQDM_DISABLE"] = "1"
+
+
+def pytest_configure(config):
+    """Keep the order below: xdist would start with the files of the most tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Put the notebooks first, which run longest, so that the workers end together."""
+    files = [item.nodeid.split("::")[0] for item in items]
+    size = collections.Counter(files)
+    place = {file: (not file.endswith(".ipynb"), -size[file], file) for file in size}
+    items.sort(key=lambda item: place[item.nodeid.split("::")[0]])

@@ -1,12 +1,14 @@
 """The repository keeps its word: versions, addresses, imports, commands, licences."""
 
 import ast
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import types
 import urllib.parse
 import zipfile
 from pathlib import Path
@@ -349,6 +351,18 @@ def test_ci_runs_the_tests_and_one_portable_leg():
     assert "set -euo pipefail" in lines
     assert "make test" in lines
     assert any(line.endswith("tools/portable.py --rotate") for line in lines)
+
+
+def test_the_notebooks_run_first_and_in_one_piece_each():
+    spec = importlib.util.spec_from_file_location("root", ROOT / "conftest.py")
+    root = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(root)
+    few, many, short, long = "tests/a.py", "tests/b.py", "n/2.ipynb", "n/1.ipynb"
+    ids = [f"{few}::x", f"{many}::a", f"{many}::b", f"{short}::Cell 0"]
+    ids += [f"{long}::Cell {number}" for number in (0, 1, 10, 2)]
+    items = [types.SimpleNamespace(nodeid=each) for each in ids]
+    root.pytest_collection_modifyitems(items)
+    assert [item.nodeid for item in items] == [*ids[4:], ids[3], *ids[1:3], ids[0]]
 
 
 # The workflow of the host.
