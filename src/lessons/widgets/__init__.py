@@ -7,5 +7,7 @@ paper, a still picture stands in.
 """
 
 from lessons.widgets.activation import ActivationExplorer
+from lessons.widgets.digit import DigitPad
+from lessons.widgets.stepper import BackpropStepper
 
-__all__ = ["ActivationExplorer"]
+__all__ = ["ActivationExplorer", "DigitPad", "BackpropStepper"]

@@ -2,11 +2,13 @@
 
 import base64
 import functools
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import anywidget
+import traitlets
 
 from lessons import plots
 
@@ -73,6 +75,26 @@ def _check_names(parts: dict[str, str]) -> None:
             if given in owner:
                 raise ValueError(f"{part} and {owner[given]} both define {given}")
             owner[given] = part
+
+
+class Number(traitlets.Float):
+    """A number between `min` and `max`; NaN, which passes every comparison, does not.
+
+    Examples
+    --------
+    >>> class Dial(traitlets.HasTraits):
+    ...     rate = Number(0.1, min=0, max=1)
+    >>> Dial(rate=float("nan"))
+    Traceback (most recent call last):
+    ...
+    traitlets.traitlets.TraitError: expected a number for rate, got nan
+    """
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Refuse NaN, then what is out of range."""
+        if isinstance(value, float) and math.isnan(value):
+            raise traitlets.TraitError(f"expected a number for {self.name}, got nan")
+        return super().validate(obj, value)
 
 
 class LiveFigure(anywidget.AnyWidget):
