@@ -150,7 +150,7 @@ def bars(heights: list[int], best: int) -> Callable[[float, float], Iterator[str
 
 def ids(x: float, y: float) -> Iterator[str]:
     """Draw a sequence of token ids."""
-    places = row(x, y, STEPS, 29)
+    places = row(x, y, STEPS, 28)
     yield squares(places, 25, "paper")
     for (px, py), number in zip(places, [41, 7, 93, 12, 5], strict=True):
         yield text("id", px, py + 4.5, str(number))
@@ -158,7 +158,7 @@ def ids(x: float, y: float) -> Iterator[str]:
 
 def vectors(x: float, y: float) -> Iterator[str]:
     """Draw one vector for each step."""
-    for (px, _), letters in zip(row(x, y, STEPS, 29), VALUES, strict=True):
+    for (px, _), letters in zip(row(x, y, STEPS, 28), VALUES, strict=True):
         yield from ink(column(px, y, 4, 14), letters, 14)
 
 
@@ -253,7 +253,7 @@ def cell(x: float, y: float, one: Cell) -> Iterator[str]:
 
 def wide() -> Iterator[str]:
     """Draw a row for each family."""
-    left, step = 106, HEIGHT + TEXT + 26
+    left, step = 112, HEIGHT + TEXT + 26
     for i, stage in enumerate(STAGES):
         yield text("stage", left + i * (WIDTH + GAP) + WIDTH / 2, 16, stage)
     for number, family in enumerate(FAMILIES):

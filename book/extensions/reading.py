@@ -50,7 +50,7 @@ def number_by_chapter(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return []
 
 
-# The edition.
+# The templates: the edition, and the names that the theme leaves out.
 
 
 @functools.cache
@@ -66,9 +66,16 @@ def edition() -> dict[str, str]:
     }
 
 
-def name_edition(app, pagename, templatename, context, doctree) -> None:
-    """Give the templates the edition."""
+def fill_templates(app, pagename, templatename, context, doctree) -> None:
+    """Give the templates the edition, and the folds of the sidebar a name."""
     context["edition"] = edition()
+    draw = context["generate_toctree_html"]
+    label = '<summary aria-label="Pages of this chapter">'
+
+    def drawn(*args, **options) -> str:
+        return str(draw(*args, **options)).replace("<summary>", label)
+
+    context["generate_toctree_html"] = drawn
 
 
 # The opening of a chapter.
@@ -84,7 +91,7 @@ def links(app: Sphinx, docname: str) -> str:
     up = "../" * docname.count("/")
     name = docname.rsplit("/", 1)[-1]
     return (
-        '<p class="launch">'
+        f'<p class="launch"><span>Chapter {chapter(docname)}</span> '
         f'<a href="{colab}/{docname}.ipynb">Open in Colab</a> '
         f'<a href="{up}_sources/{docname}.ipynb" download="{name}.ipynb">'
         "Download notebook</a> "
@@ -125,6 +132,21 @@ class ChapterOpening(SphinxTransform):
         section.insert(1, line)
 
 
+class SetUp(SphinxTransform):
+    """Fold the cell that installs the package on Colab: a page needs none of it."""
+
+    default_priority = 902
+
+    def apply(self, **options) -> None:
+        """Put the cell in a fold."""
+        for node in list(self.document.findall(nodes.container)):
+            if "tag_setup" in node["classes"]:
+                start = '<details class="setup"><summary>Set-up on Colab</summary>'
+                fold = [nodes.raw("", start, format="html"), node]
+                fold.append(nodes.raw("", "</details>", format="html"))
+                node.replace_self(fold)
+
+
 class MarginNotes(SphinxTransform):
     """Say to a screen reader that a margin note is a note."""
 
@@ -143,8 +165,10 @@ def setup(app: Sphinx) -> dict[str, object]:
     """Connect the parts to Sphinx."""
     app.add_transform(ChapterOpening)
     app.add_transform(MarginNotes)
+    app.add_transform(SetUp)
     # After Sphinx has counted through the whole book.
     app.connect("env-get-updated", number_by_chapter, priority=900)
-    app.connect("html-page-context", name_edition)
+    # After the theme has made its own.
+    app.connect("html-page-context", fill_templates, priority=900)
     app.add_js_file("js/reading.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
