@@ -129,11 +129,82 @@ def test_no_place_in_a_page_is_named_twice(page):
 
 
 @pytest.mark.parametrize("page", documents())
-def test_mathematics_is_typeset_by_the_book_itself(page):
-    scripts = [e["src"] for e in parsed(page).find_all("script", src=True)]
-    loaded = [s for s in scripts if "vendor/mathjax/" in s]
-    # Sphinx also loads it on pages above those with formulas.
-    assert loaded or not parsed(page).select(".math")
+def test_every_formula_is_typeset_in_the_page(page):
+    article = copy.copy(parsed(page).find("article"))
+    for formula in article.select(".math"):
+        assert formula.find("mjx-math"), formula
+        assert formula.select_one("mjx-assistive-mml math"), "a screen reader's text"
+    assert not article.select("mjx-merror, merror, [data-mjx-error]")
+    assert not [e["src"] for e in parsed(page).select("script[src*=athjax i]")]
+    for code in article.find_all(["pre", "code", "script", "style", "mjx-container"]):
+        code.extract()
+    left = re.findall(r"\\[(\[]|\\[)\]]|\$\$|\\begin\{", article.get_text())
+    assert not left
+    sheets = [e["href"] for e in parsed(page).select("link[rel=stylesheet]")]
+    uses = parsed(page).find("mjx-container") is not None
+    assert any("mathematics.css" in s for s in sheets) == uses
+
+
+def test_every_glyph_of_the_formulas_is_in_the_style_sheet():
+    sheet = (HTML / "_static" / "mathematics.css").read_text(encoding="utf-8")
+    named = set(re.findall(r"mjx-c((?:\.[\w-]+)+)::before", sheet))
+    wanted = set()
+    for page in documents():
+        for glyph in parsed(page).select("mjx-c[class]"):
+            wanted.add("".join(f".{name}" for name in glyph["class"]))
+    assert len(wanted) > 100
+    assert wanted - named == set()
+    fonts = set(re.findall(r"@font-face\{font-family:MJXTEX-?(\w*)", sheet))
+    assert {name.split("TEX-")[1] for name in wanted if "TEX-" in name} <= fonts
+
+
+ICON = re.compile(r"^fa-(?!solid|brands|regular|lg$)")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_icon_is_drawn(page):
+    sheet = (HTML / "_static" / "icons.css").read_text(encoding="utf-8")
+    drawn = set(re.findall(r"^\.(fa-[\w-]+)\{--icon:url", sheet, re.MULTILINE))
+    wanted = {
+        name
+        for element in parsed(page).select("[class*=fa-]")
+        for name in element["class"]
+        if ICON.match(name)
+    }
+    assert wanted <= drawn
+    assert not parsed(page).select("script[src*=fontawesome]")
+    if page != "index":
+        assert {"fa-bars", "fa-moon", "fa-sun", "fa-magnifying-glass"} <= wanted
+
+
+def test_the_theme_s_own_icons_are_not_in_the_site():
+    assert not list(HTML.rglob("*fontawesome*"))
+    sheets = (HTML / "_static").rglob("*.css")
+    texts = [sheet.read_text(encoding="utf-8") for sheet in sheets]
+    faces = [face for text in texts for face in re.findall(r"@font-face[^}]*}", text)]
+    assert faces, "those of the formulas"
+    assert all("font-family:MJX" in face and 'url("data:' in face for face in faces)
+
+
+# A style sheet or script, and what a page that loads it must hold.
+CALLS = {
+    "sphinx-design.min.css": "[class*=sd-]",
+    "proof.css": ".proof",
+    "togglebutton.js": ".toggle, .dropdown",
+    "copybutton.js": ".highlight",
+}
+
+
+@pytest.mark.parametrize("page", documents())
+def test_a_page_loads_only_what_it_uses(page):
+    named = [e.get("src") or e.get("href") for e in parsed(page).select("[src], link")]
+    article = parsed(page).find("article")
+    for name, call in CALLS.items():
+        loaded = any(f"/{name}" in address for address in named)
+        assert loaded == bool(article.select(call)), name
+    heads = parsed(page).head.select("script[src]")
+    assert heads
+    assert all({"defer", "async", "type"} & set(script.attrs) for script in heads)
 
 
 @pytest.mark.parametrize("page", list(chapters()))

@@ -30,8 +30,9 @@ mjx-container[jax="CHTML"] {
   font-size: 1.1em;
   position: relative;
 }
-mjx-container[jax="CHTML"][display="true"] {
+.math mjx-container[jax="CHTML"][display="true"] {
   margin: 0;
+  overflow: visible;
 }
 div.math {
   margin: 1.1em 0;

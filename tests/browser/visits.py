@@ -44,5 +44,4 @@ def watch(page, address):
 def visit(page, url):
     """Open a page and wait until its scripts have run and its fonts are there."""
     page.goto(url, wait_until="load")
-    page.evaluate("() => window.MathJax?.startup?.promise")
     page.evaluate("() => document.fonts.ready.then(() => true)")
