@@ -163,9 +163,10 @@ BEFORE = {"jax": "0.12.0", "jaxlib": "0.12.0", "numpy": "2.3.5"}
 TOLD = "jax 0.8.2 is untested: 0.12.0 replaces it on the CPU\n"
 
 
-def executed(first="", jax="0.12.0", where="/env/lib/lessons/__init__.py", x=3.0):
+def executed(first="", jax="0.12.0", where="/env/lib/lessons.py", x=3.0, manager="on"):
     """Make what a kernel returns: the first cell, and the probe with its figure."""
     said = {"version": COLAB.version(), "file": where, "jax": jax, "prefix": "/env"}
+    said["manager"] = manager
     view = "application/vnd.jupyter.widget-view+json"
     new = COLAB.nbformat.v4
     shown = new.new_output("display_data", {view: {"model_id": "m"}})
@@ -188,6 +189,7 @@ def executed(first="", jax="0.12.0", where="/env/lib/lessons/__init__.py", x=3.0
         (True, BEFORE, BEFORE, executed(TOLD * 2), "the first cell says"),
         (True, BEFORE, BEFORE, executed("ERROR: conflict"), "pip says"),
         (True, BEFORE, BEFORE, executed(x=2.0), "does not follow"),
+        (True, BEFORE, BEFORE, executed(manager=""), "manager of foreign widgets"),
     ],
 )
 def test_what_colab_must_keep(stays, before, after, notebook, fault):

@@ -51,7 +51,20 @@ BROUGHT = [
     "traitlets==5.7.1",
 ]
 TOO_OLD = "0.8.2"
-START = "import google.colab; from ipykernel.kernelapp import launch_new_instance as go"
+START = (
+    "import google.colab.output; from ipykernel.kernelapp import launch_new_instance"
+)
+# What jax and anywidget look for there. Without the manager Colab draws no widget of
+# ours; anywidget turns it on.
+OUTPUT = """\
+from types import SimpleNamespace
+
+_widgets = SimpleNamespace(_installed_url="")
+
+
+def enable_custom_widget_manager():
+    _widgets._installed_url = "manager"
+"""
 # Run after each chapter's first cells, in their kernel.
 PROBE = """\
 import json, sys
@@ -60,6 +73,7 @@ figure = lessons.widgets.ActivationExplorer(x=2.0)
 display(figure)
 figure.x = 3.0
 said = {"version": lessons.__version__, "file": lessons.__file__}
+said |= {"manager": sys.modules["google.colab.output"]._widgets._installed_url}
 print(json.dumps(said | {"jax": jax.__version__, "prefix": sys.prefix}))
 """
 
@@ -100,6 +114,7 @@ def environment(folder: Path, base: str, jax: list[str]) -> str:
     colab = Path(site.stdout.strip()) / "google" / "colab"
     colab.mkdir(parents=True)
     (colab / "__init__.py").touch()
+    (colab / "output.py").write_text(OUTPUT)
     return python
 
 
@@ -114,9 +129,10 @@ def write_kernel(python: str) -> None:
     """Describe the kernel that has `google.colab` from its start, as Colab's has."""
     folder = HOME / "jupyter" / "kernels" / "colab"
     folder.mkdir(parents=True, exist_ok=True)
-    argv = [python, "-c", f"{START}; go()", "-f", "{connection_file}"]
+    argv = [python, "-c", f"{START}; launch_new_instance()", "-f", "{connection_file}"]
     # Neither the repository's source nor the settings of whoever runs this.
     env = {"PYTHONPATH": "", "PYTHONNOUSERSITE": "1", "IPYTHONDIR": str(HOME / "ipy")}
+    env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning about the debugger
     spec = {"argv": argv, "display_name": "Colab", "language": "python", "env": env}
     (folder / "kernel.json").write_text(json.dumps(spec))
     os.environ["JUPYTER_PATH"] = str(HOME / "jupyter")
@@ -185,6 +201,8 @@ def faults(case: Case, before: dict, after: dict, notebook) -> list[str]:
         found.append(f"the first cell says: {first!r}")
     if "Traceback" in first or "ERROR" in first:
         found.append(f"pip says: {first}")
+    if not said["manager"]:
+        found.append("Colab's manager of foreign widgets is off")
     return found + widget_faults(notebook)
 
 
