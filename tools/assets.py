@@ -22,16 +22,11 @@ VENDOR = ROOT / "book" / "_static" / "vendor"
 CACHE = ROOT / ".cache" / "assets"
 PACKAGES = CACHE / "node_modules"
 
-# What is copied of each package: (path in the package, path in the vendor folder).
+# What is copied of each package: (path in the package, path in the vendor folder). The
+# build takes formulas and icons out of the packages; their licences go with the pages.
 FILES = {
-    "mathjax": [
-        ("LICENSE", "mathjax/LICENSE"),
-        ("es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
-        ("es5/input", "mathjax/input"),
-        ("es5/ui", "mathjax/ui"),
-        ("es5/a11y", "mathjax/a11y"),
-        ("es5/output/chtml", "mathjax/output/chtml"),
-    ],
+    "mathjax": [("LICENSE", "mathjax/LICENSE")],
+    "@fortawesome/fontawesome-free": [("LICENSE.txt", "icons/LICENSE.txt")],
 }
 
 
