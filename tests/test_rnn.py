@@ -145,6 +145,67 @@ def test_an_empty_sequence_keeps_the_state_it_was_given(name):
         assert (end[1] != begin[1]).all()
 
 
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    ("of_params", "of_x", "of_state", "lengths", "want"),
+    [
+        ("float64", "float32", None, None, "float64"),
+        ("float32", "float64", None, [5, 2, 0], "float64"),
+        ("float32", "float32", "float64", [5, 2, 0], "float64"),
+        ("float32", "int32", None, None, "float32"),
+        ("float64", "int8", "float32", [5, 2, 0], "float64"),
+        ("float16", "bool", "float16", None, "float16"),
+    ],
+)
+def test_mixed_types_give_the_promoted_one(
+    name, of_params, of_x, of_state, lengths, want
+):
+    h, c, start = None, None, None
+    with jax.enable_x64(True):
+        params = {k: p.astype(of_params) for k, p in drawn(name).items()}
+        x = jnp.round(2 * sequences()).astype(of_x)
+        if of_state is not None:
+            h, c = jax.random.normal(KEY, (2, B, H)).astype(of_state)
+            start = rnn.LstmState(h, c) if name == "lstm" else h
+        lengths = None if lengths is None else jnp.array(lengths)
+        outputs, state = LAYERS[name][1](params, x, lengths, start)
+        assert {a.dtype.name for a in jax.tree.leaves((outputs, state))} == {want}
+    first = by_loop(name, params, x[0], *(a if a is None else a[0] for a in (h, c)))
+    # The product with the inputs is as precise as its own two types.
+    product = jnp.promote_types(of_params, of_x).name
+    atol = {"float64": 1e-12, "float32": 1e-5, "float16": 2e-2}[product]
+    np.testing.assert_allclose(outputs[0], first[0], atol=atol)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_one_leaf_of_another_type_is_enough(name):
+    single, x = drawn(name), sequences()
+    with jax.enable_x64(True):
+        for leaf in single:
+            params = single | {leaf: single[leaf].astype("float64")}
+            outputs, state = LAYERS[name][1](params, x)
+            types = {a.dtype.name for a in jax.tree.leaves((outputs, state))}
+            assert types == {"float64"}, leaf
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_whole_numbers_alone_give_floats(name):
+    params = {k: jnp.round(2 * p).astype(int) for k, p in drawn(name).items()}
+    x = np.round(2 * sequences()).astype(int)
+    outputs, state = LAYERS[name][1](params, x)
+    assert outputs.dtype == shown(state).dtype == jnp.float32
+    np.testing.assert_allclose(outputs[0], by_loop(name, params, x[0])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_numpy_doubles_are_read_without_a_warning(name, recwarn):
+    x, h = np.ones((B, T, D)), np.zeros((B, H))
+    start = rnn.LstmState(h, h) if name == "lstm" else h
+    outputs, _ = LAYERS[name][1](drawn(name), x, state=start)
+    assert outputs.dtype == jnp.float32
+    assert not recwarn.list
+
+
 def test_rnn_uses_tanh_unless_told_otherwise():
     params, x = drawn("rnn"), sequences()
     outputs, _ = rnn.rnn(params, x, activation=relu)

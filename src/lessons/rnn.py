@@ -3,7 +3,8 @@
 Sequences are (B, T, D): batch, time, features. The product of the inputs with their
 weights does not depend on the state, so it is done once for all times before the scan.
 Padded sequences carry ``lengths``: from a sequence's end on, its state stands still
-and its outputs are 0, so padding cannot leak into an answer.
+and its outputs are 0, so padding cannot leak into an answer. Types are promoted as in
+any product: float32 inputs read by float64 parameters give float64.
 """
 
 from collections.abc import Callable
@@ -135,7 +136,8 @@ def rnn(
     Returns
     -------
     outputs : array of shape (B, T, width)
-        ``h`` after each step, 0 from a sequence's end on.
+        ``h`` after each step, 0 from a sequence's end on. Of the type to which
+        parameters, inputs and state promote, a float at least.
     state : array of shape (B, width)
         ``h`` after each sequence's own last step.
 
@@ -163,7 +165,7 @@ def rnn(
 
     _check_input(x, params["w_x"], lengths)
     state = _start(x, params["w_h"].shape[0], state)
-    return _read(step, x @ params["w_x"] + params["b"], lengths, state)
+    return _read(step, params, x @ params["w_x"] + params["b"], lengths, state)
 
 
 def lstm_init(key: Array, n_in: int, width: int) -> Params:
@@ -230,7 +232,8 @@ def lstm(
     Returns
     -------
     outputs : array of shape (B, T, width)
-        ``h`` after each step, 0 from a sequence's end on.
+        ``h`` after each step, 0 from a sequence's end on. Of the type to which
+        parameters, inputs and state promote, a float at least.
     state : LstmState
         ``h`` and ``c`` after each sequence's own last step.
 
@@ -264,7 +267,7 @@ def lstm(
     h, c = (None, None) if state is None else state
     width = params["w_h"].shape[0]
     state = LstmState(_start(x, width, h), _start(x, width, c))
-    return _read(step, _gates(x, params["w_x"]) + params["b"], lengths, state)
+    return _read(step, params, _gates(x, params["w_x"]) + params["b"], lengths, state)
 
 
 def gru_init(key: Array, n_in: int, width: int) -> Params:
@@ -330,7 +333,8 @@ def gru(
     Returns
     -------
     outputs : array of shape (B, T, width)
-        ``h`` after each step, 0 from a sequence's end on.
+        ``h`` after each step, 0 from a sequence's end on. Of the type to which
+        parameters, inputs and state promote, a float at least.
     state : array of shape (B, width)
         ``h`` after each sequence's own last step.
 
@@ -363,7 +367,7 @@ def gru(
 
     _check_input(x, params["w_x"], lengths)
     state = _start(x, params["w_h"].shape[0], state)
-    return _read(step, _gates(x, params["w_x"]) + params["b"], lengths, state)
+    return _read(step, params, _gates(x, params["w_x"]) + params["b"], lengths, state)
 
 
 def _gates_init(key: Array, n_in: int, width: int, gates: int) -> Params:
@@ -397,21 +401,25 @@ def _check_input(x: Array, w_x: Array, lengths: Array | None) -> None:
 
 
 def _start(x: Array, width: int, state: Array | None) -> Array:
-    """Return the given state, or zeros."""
+    """Return the given state, or zeros of a type that gives way to every other."""
     shape = (x.shape[0], width)
     if state is None:
-        return jnp.zeros(shape, x.dtype)
+        return jnp.zeros(shape, bool)
     check_shape("state", state, shape)
     return state
 
 
 def _read(
     step: Callable[[State, Array], tuple[State, Array]],
+    params: Params,
     inputs: Array,
     lengths: Array | None,
     state: State,
 ) -> tuple[Array, State]:
     """Scan a step over time; beyond a sequence's end keep its state and show 0."""
+    # A scan hands on one type: the one that all take part in, a float at least.
+    dtype = jnp.result_type(*jax.tree.leaves((params, inputs, state)), 0.0)
+    inputs, state = jax.tree.map(lambda a: jnp.asarray(a, dtype), (inputs, state))
 
     def masked(old: State, inputs_t: tuple[Array, Array]) -> tuple[State, Array]:
         z, real = inputs_t
