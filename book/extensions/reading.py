@@ -144,7 +144,9 @@ class SetUp(SphinxTransform):
                 start = '<details class="setup"><summary>Set-up on Colab</summary>'
                 fold = [nodes.raw("", start, format="html"), node]
                 fold.append(nodes.raw("", "</details>", format="html"))
-                node.replace_self(fold)
+                # By its place, because replace_self gives the cell's classes to the fold.
+                place = node.parent.index(node)
+                node.parent[place : place + 1] = fold
 
 
 class MarginNotes(SphinxTransform):
