@@ -115,6 +115,44 @@ export function numberField({ label, min, max, step = "any", value, whole = fals
   return { node, input, set };
 }
 
+/** A number on a logarithmic scale: a slider over powers of ten, `low` to `high`, and a
+    field that takes more, `min` to `max`. */
+export function logField({ label, low, high, min, max, value, say, onchange }) {
+  const power = (v) => Math.log10(v);
+  const typed = numberField({
+    label, min, max, value, say, onchange: (v) => { range.value = power(v); onchange(v); },
+  });
+  const range = el("input", {
+    type: "range", min: low, max: high, step: 0.05, "aria-label": `${label}, slider`,
+  });
+  const tell = (v) => range.setAttribute("aria-valuetext", short(v));
+  range.value = power(value);
+  tell(value);
+  range.addEventListener("input", () => {
+    const v = Number((10 ** Number(range.value)).toPrecision(2));
+    typed.set(v);
+    tell(v);
+    onchange(v);
+  });
+  const set = (v) => {
+    typed.set(v);
+    // Not while it is dragged: rounding would move it under the hand.
+    if (Number((10 ** Number(range.value)).toPrecision(2)) !== v) range.value = power(v);
+    tell(v);
+  };
+  const node = el("div", { class: "lw-log" }, typed.node, range);
+  return { node, input: typed.input, range, set };
+}
+
+/** A box to tick. */
+export function tickBox({ label, value, onchange }) {
+  const input = el("input", { type: "checkbox" });
+  input.checked = value;
+  input.addEventListener("change", () => onchange(input.checked));
+  const node = el("label", { class: "lw-tick-box" }, input, label);
+  return { node, input, set: (v) => { input.checked = v; } };
+}
+
 /** A button; `main` marks the one that a reader will want first. */
 export function button(text, onclick, { main = false, label = null } = {}) {
   const kind = main ? "lw-main" : null;
@@ -177,7 +215,7 @@ export function short(value, digits = 3) {
     reader says. curve(name, points, tone) draws or redraws a line; tones are the
     colours of ui.css without "--lw-". */
 export function chart({ label, x, y, xLabel, yLabel, width = 360, height = 230 }) {
-  const left = 52, right = 10, top = 10, bottom = 42;
+  const left = 52, right = 18, top = 10, bottom = 42;
   const node = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   const backdrop = svg("g"), marks = svg("g");
   node.append(backdrop, marks);
