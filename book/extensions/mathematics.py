@@ -20,31 +20,38 @@ from typesetter import PACKAGES, FormulaError, Typeset, Typesetter
 FONTS = PACKAGES / "mathjax" / "es5" / "output" / "chtml" / "fonts" / "woff-v2"
 SHEET = "mathematics.css"
 
-# The text column of a telephone, in em of a formula. A wider one scrolls in its own
-# box, so the keyboard must reach it.
-NARROW = 18.0
+# The text column of a telephone, and what a number takes of it, in em of a formula. A
+# wider formula scrolls in its own box, so the keyboard must reach that.
+NARROW, NUMBER = 17.0, 4.5
 
-# Beside MathJax's own rules. A letter of a formula looks as high as one of the text.
+# Beside MathJax's rules and the theme's, which put a number right of its formula.
+# A letter of a formula looks as high as one of the text.
 RULES = """
 mjx-container[jax="CHTML"] {
   font-size: 1.1em;
   position: relative;
 }
 .math mjx-container[jax="CHTML"][display="true"] {
+  flex: 1 1 0;
   margin: 0;
-  overflow: visible;
-}
-div.math {
-  margin: 1.1em 0;
+  min-width: 0;
   overflow-x: auto;
   overflow-y: hidden;
   padding: 0.25em 0;
 }
-div.math .eqno {
-  padding-left: 1em;
+div.math {
+  margin: 1.1em 0;
+}
+.math .eqno {
+  flex: none;
+}
+span.math {
+  overflow-x: auto;
+  overflow-y: hidden;
 }
 @media print {
-  div.math {
+  .math,
+  .math mjx-container[jax="CHTML"][display="true"] {
     overflow: visible;
   }
 }
@@ -141,24 +148,27 @@ def typeset(writer, node: nodes.Element) -> Typeset:
 
 def visit_inline(writer, node: nodes.math) -> None:
     """Write a formula of the running text."""
-    tag = writer.starttag(node, "span", "", CLASS="math notranslate nohighlight")
-    writer.body.append(f"{tag}{typeset(writer, node).html}</span>")
+    done = typeset(writer, node)
+    stop = {"tabindex": "0"} if done.width > NARROW else {}
+    names = "math notranslate nohighlight"
+    tag = writer.starttag(node, "span", "", CLASS=names, **stop)
+    writer.body.append(f"{tag}{done.html}</span>")
     raise nodes.SkipNode
 
 
 def visit_display(writer, node: nodes.math_block) -> None:
     """Write a formula that has a line of its own, with its number."""
     done = typeset(writer, node)
-    # One that may scroll is a stop of the tabulator key.
-    stop = {"tabindex": "0"} if done.width > NARROW else {}
     names = "math notranslate nohighlight"
-    writer.body.append(writer.starttag(node, "div", CLASS=names, **stop))
+    writer.body.append(writer.starttag(node, "div", CLASS=names))
     if node["number"]:
         number = get_node_equation_number(writer, node)
         writer.body.append(f'<span class="eqno">({number})')
         writer.add_permalink_ref(node, "Link to this equation")
         writer.body.append("</span>")
-    writer.body.append(f"{done.html}</div>\n")
+    wide = done.width > (NARROW - NUMBER if node["number"] else NARROW)
+    stop = '<mjx-container tabindex="0" ' if wide else "<mjx-container "
+    writer.body.append(f"{done.html.replace('<mjx-container ', stop, 1)}</div>\n")
     raise nodes.SkipNode
 
 

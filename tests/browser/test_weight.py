@@ -122,6 +122,34 @@ def test_formulas_are_typeset_without_scripts(browser, address, name):
     assert height > 5
 
 
+# Formulas that reach past their box, and whether a key can move them.
+WIDE = """() => [...document.querySelectorAll('article .math')].map(m => {
+    const box = m.matches('div') ? m.querySelector('mjx-container') : m;
+    const ink = m.querySelector('mjx-math').getBoundingClientRect();
+    return {
+      id: m.textContent.slice(0, 60),
+      wide: box.scrollWidth > box.clientWidth + 1,
+      stop: box.tabIndex === 0,
+      cut: ink.left < box.getBoundingClientRect().left - 1
+        || ink.width > box.scrollWidth + 1,
+    };
+  })"""
+
+
+def test_a_wide_formula_scrolls_in_its_own_box(browser, address):
+    context = open_context(browser, "phone", "light")
+    page = context.new_page()
+    wide = 0
+    for name in chapters():
+        visit(page, f"{address}{name}.html")
+        for found in page.evaluate(WIDE):
+            assert not found["cut"], (name, found)
+            assert found["stop"] or not found["wide"], (name, found)
+            wide += found["wide"]
+    context.close()
+    assert wide > 0, "the course has long formulas"
+
+
 def test_the_text_does_not_wait_for_scripts(browser, address):
     """Scripts that never come leave the page as readable as with scripts off."""
     context = open_context(browser, "desktop", "light")
