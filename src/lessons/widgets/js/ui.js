@@ -211,10 +211,17 @@ export function short(value, digits = 3) {
   return text.replace("-", "−");
 }
 
+/** Write a power of ten, 10⁻³, for an axis of logarithms; blank between the powers. */
+export function powerOfTen(exponent) {
+  if (!Number.isInteger(exponent)) return "";
+  const raised = [...String(exponent)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
+  return `10${raised.join("")}`;
+}
+
 /** A chart with axes, in SVG. `x` and `y` are [low, high]; `label` is what a screen
     reader says. curve(name, points, tone) draws or redraws a line; tones are the
-    colours of ui.css without "--lw-". */
-export function chart({ label, x, y, xLabel, yLabel, width = 360, height = 230 }) {
+    colours of ui.css without "--lw-". `yTick` writes the numbers at the y axis. */
+export function chart({ label, x, y, xLabel, yLabel, yTick = short, width = 360, height = 230 }) {
   const left = 52, right = 18, top = 10, bottom = 42;
   const node = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   const backdrop = svg("g"), marks = svg("g");
@@ -242,7 +249,7 @@ export function chart({ label, x, y, xLabel, yLabel, width = 360, height = 230 }
     for (const v of ticks(y0, y1, 4)) {
       backdrop.append(
         svg("line", { class: "lw-grid", x1: left, x2: width - right, y1: py(v), y2: py(v) }),
-        word(short(v), { class: "lw-tick", x: left - 6, y: py(v) + 4, "text-anchor": "end" }),
+        word(yTick(v), { class: "lw-tick", x: left - 6, y: py(v) + 4, "text-anchor": "end" }),
       );
     }
     const middle = (top + height - bottom) / 2;
