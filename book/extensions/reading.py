@@ -144,7 +144,7 @@ class SetUp(SphinxTransform):
                 start = '<details class="setup"><summary>Set-up on Colab</summary>'
                 fold = [nodes.raw("", start, format="html"), node]
                 fold.append(nodes.raw("", "</details>", format="html"))
-                # By its place, because replace_self gives the cell's classes to the fold.
+                # By its place: replace_self would give the cell's classes to the fold.
                 place = node.parent.index(node)
                 node.parent[place : place + 1] = fold
 

@@ -1,9 +1,11 @@
 """Every page of the built book in a real browser: desktop and phone, light and dark."""
 
 import pytest
-from book_site import documents, pages
+from book_site import ROOT, documents, pages
 from visits import SIZES, open_context, visit, watch
 
+# Kept after the run, to be looked at.
+SCREENSHOTS = ROOT / "_build" / "screenshots"
 LOOKS = [(size, mode) for size in SIZES for mode in ("light", "dark")]
 
 
@@ -30,6 +32,12 @@ TOO_WIDE = """() => {
 }"""
 
 
+def keep(page, name, size, mode):
+    """Store what a page looks like."""
+    path = SCREENSHOTS / f"{name.replace('/', '_')}_{size}_{mode}.jpg"
+    page.screenshot(path=path, type="jpeg", quality=60, full_page=True)
+
+
 def check_page(contexts, address, name, size, modes):
     """Load a page in one mode, then turn to the other without a new visit."""
     page = contexts[size, modes[0]].new_page()
@@ -39,9 +47,11 @@ def check_page(contexts, address, name, size, modes):
         assert page.evaluate("document.documentElement.dataset.theme") == modes[0]
         assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
         assert page.evaluate(TOO_WIDE) == []
+        keep(page, name, size, modes[0])
         page.evaluate(f"document.documentElement.dataset.theme = '{modes[1]}'")
         page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
         assert page.evaluate(TOO_WIDE) == []
+        keep(page, name, size, modes[1])
         assert faults == []
     finally:
         page.close()
