@@ -292,9 +292,9 @@ export function chart({ label, x, y, xLabel, yLabel, yTick = short, width = 360,
   return { node, marks, px, py, put, curve, dot, range, remove, describe };
 }
 
-/** A legend: entries are [text, tone] pairs. */
+/** A legend: entries are [text, tone] pairs, or [text, tone, "dashed"]. */
 export function legend(entries) {
-  const items = entries.map(([text, tone]) =>
-    el("li", {}, el("i", { style: `color: var(--lw-${tone})` }), text));
+  const items = entries.map(([text, tone, line = "solid"]) =>
+    el("li", {}, el("i", { style: `color: var(--lw-${tone}); border-top-style: ${line}` }), text));
   return el("ul", { class: "lw-legend" }, ...items);
 }
