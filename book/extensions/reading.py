@@ -28,6 +28,7 @@ MONTHS = [
 
 GOALS = "You will be able to"
 MINUTES = "Time"
+EMPTY_HEADER = re.compile(r"<th[^>]*>\s*(<p>\s*</p>)?\s*</th>")
 
 
 # The numbers.
@@ -67,8 +68,10 @@ def edition() -> dict[str, str]:
 
 
 def fill_templates(app, pagename, templatename, context, doctree) -> None:
-    """Give the templates the edition, and the folds of the sidebar a name."""
+    """Give the templates the edition, and mend what the theme leaves unnamed."""
     context["edition"] = edition()
+    # The corner of a table is no header.
+    context["body"] = EMPTY_HEADER.sub("<td></td>", context.get("body", ""))
     draw = context["generate_toctree_html"]
     label = '<summary aria-label="Pages of this chapter">'
 
