@@ -7,8 +7,15 @@ paper, a still picture stands in.
 """
 
 from lessons.widgets.activation import ActivationExplorer
+from lessons.widgets.convolution import ConvolutionExplorer
 from lessons.widgets.digit import DigitPad
 from lessons.widgets.quiz import Quiz
 from lessons.widgets.stepper import BackpropStepper
 
-__all__ = ["ActivationExplorer", "BackpropStepper", "DigitPad", "Quiz"]
+__all__ = [
+    "ActivationExplorer",
+    "BackpropStepper",
+    "ConvolutionExplorer",
+    "DigitPad",
+    "Quiz",
+]

@@ -44,6 +44,7 @@ export function grid({ label, className = "" }) {
     const context = canvas.getContext("2d");
     const dots = context.createImageData(columns, rows);
     values.forEach((v, i) => dots.data.set([...shade(v, reach, signed, look), 255], 4 * i));
+    canvas.style.imageRendering = format ? "auto" : null;
     if (cell === 1) {
       context.putImageData(dots, 0, 0);
       return;
