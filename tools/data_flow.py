@@ -75,7 +75,7 @@ def wires(left: list[Place], right: list[Place]) -> str:
 
 def text(kind: str, x: float, y: float, words: str) -> str:
     """Write a line of text; an x between spaces becomes a multiplication sign."""
-    words = words.replace(" x ", " &#215; ")
+    words = words.replace(" x ", "&#215;")
     return f'<text class="flow-{kind}" x="{x:g}" y="{y:g}">{words}</text>'
 
 
@@ -202,8 +202,8 @@ FAMILIES = [
         "07",
         [
             Cell(image, "an image", "28 x 28 x 1"),
-            Cell(maps, "convolve and pool, twice", "14 x 14 x 6 → 5 x 5 x 16"),
-            Cell(funnel, "flatten, two dense layers", "400 → 120 → 84"),
+            Cell(maps, "convolve, pool; twice", "14 x 14 x 6 → 5 x 5 x 16"),
+            Cell(funnel, "flatten, dense twice", "400 → 120 → 84"),
             Cell(DIGIT, "dense: a score a digit", "10"),
         ],
         "A CNN, here LeNet, keeps the two dimensions of the picture: convolution and "
