@@ -21,7 +21,9 @@ MACHINE = re.compile(
     + "|"
     + re.escape(str(ROOT))
 )
-NO_ASSERT = re.compile(r"set-?up|check yourself|exercise|summary|sources", re.IGNORECASE)
+NO_ASSERT = re.compile(
+    r"set-?up|check yourself|exercise|summary|sources", re.IGNORECASE
+)
 
 
 def load_tool():
