@@ -45,3 +45,15 @@ def visit(page, url):
     """Open a page and wait until its scripts have run and its fonts are there."""
     page.goto(url, wait_until="load")
     page.evaluate("() => document.fonts.ready.then(() => true)")
+
+
+def bring_alive(page, inside=".lw"):
+    """Scroll to the page's figures, one after another, until one holds `inside`."""
+    for box in page.locator(".alive").all():
+        box.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "box => box.matches('.is-alive, .is-still')", arg=box.element_handle()
+        )
+        if box.locator(inside).count():
+            return box
+    raise AssertionError(f"no figure of {page.url} holds {inside}")
