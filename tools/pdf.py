@@ -308,14 +308,20 @@ def outline(writer: PdfWriter, book: list[Printed], numbers: dict[str, int]) -> 
     for one in book:
         first = numbers[one.entry.document] - 1
         if one.entry.part:
-            part = writer.add_outline_item(one.entry.part, first, is_open=True)
+            part = writer.add_outline_item(title=one.entry.part, page_number=first)
         above = chapter if one.entry.depth else part
-        item = writer.add_outline_item(one.title, first, above, is_open=False)
+        item = writer.add_outline_item(
+            title=one.title, page_number=first, parent=above, is_open=False
+        )
         chapter = chapter if one.entry.depth else item
         for place, text in one.headings:
             sheet, top = one.places.get(place, (0, None))
-            fit = Fit.xyz(top=top)
-            writer.add_outline_item(text, first + sheet, item, fit=fit)
+            writer.add_outline_item(
+                title=text,
+                page_number=first + sheet,
+                parent=item,
+                fit=Fit.xyz(top=top),
+            )
 
 
 def build(output: pathlib.Path, listed: list[Entry], page) -> int:

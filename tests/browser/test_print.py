@@ -2,7 +2,9 @@
 
 import importlib.util
 import io
+import re
 import sys
+import unicodedata
 
 import pytest
 from book_site import ROOT, chapters
@@ -107,19 +109,26 @@ def test_folds_print_open_without_scripts(browser, address):
     context.close()
 
 
+# Paragraphs in folds; a formula's letters lie otherwise in a PDF.
+FOLDED = "article details:not(.setup) > p:not(:has(.math))"
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_chromium_prints_a_chapter(context, address, pypdf, name):
     page = context.new_page()
     visit(page, f"{address}{name}.html")
     captions = page.locator("article figcaption .caption-number").all_inner_texts()
-    fold = page.locator("article details:not(.setup) > p").first.text_content()
+    folds = page.locator(FOLDED).all_text_contents()
     printed = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4")))
     page.close()
     text = " ".join(" ".join(sheet.extract_text() for sheet in printed.pages).split())
+    text = unicodedata.normalize("NFKC", text)  # ligatures
     assert 5 <= len(printed.pages) <= 60
     for caption in captions:
         assert caption.strip() in text
-    assert " ".join(fold.split()[:3]) in text, "the first fold is open"
+    hidden = [re.search(r"\b([a-z]+ ){3}[a-z]+\b", fold) for fold in folds]
+    hidden = [found[0] for found in hidden if found]
+    assert hidden and [words for words in hidden if words not in text] == []
     assert "Skip to main content" not in text
 
 
@@ -164,16 +173,22 @@ def test_the_pdf_lists_every_document(tool):
     assert len(set(listed)) == len(listed)
 
 
+DOCUMENTS = [
+    "From One Neuron to a Large Model",
+    "How to use the course",
+    "02 Backpropagation",
+    "Losses",
+]
+
+
 def test_the_contents_name_the_right_pages(whole):
-    table = whole.pages[1].extract_text()
-    for item in whole.outline[1:]:
-        if isinstance(item, list):
-            for below in item:
-                if not isinstance(below, list):
-                    number = whole.get_destination_page_number(below) + 1
-                    assert f"{number}" in table.split(below.title)[1].split()[:2]
-                    text = " ".join(whole.pages[number - 1].extract_text().split())
-                    assert below.title.split(" ", 1)[-1][:20] in text
+    table = " ".join(whole.pages[1].extract_text().split())
+    marks = {mark.title: mark for mark in flat(whole.outline)}
+    for title in DOCUMENTS:
+        number = whole.get_destination_page_number(marks[title]) + 1
+        assert re.search(rf"{title} {number}\b", table), table
+        text = " ".join(whole.pages[number - 1].extract_text().split())
+        assert text.startswith(title.removeprefix("02 "))
 
 
 def test_the_bookmarks_lead_to_their_headings(whole):
