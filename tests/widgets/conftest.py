@@ -3,9 +3,13 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+# The helpers of the tests one folder up.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 JS = Path(__file__).resolve().parents[2] / "src" / "lessons" / "widgets" / "js"
 # Reads {"call": [function, arguments…]} and answers in JSON; arrays of any kind become
