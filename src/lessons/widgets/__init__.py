@@ -9,7 +9,10 @@ paper, a still picture stands in.
 from lessons.widgets.activation import ActivationExplorer
 from lessons.widgets.convolution import ConvolutionExplorer
 from lessons.widgets.digit import DigitPad
+from lessons.widgets.memory import MemoryExplorer
+from lessons.widgets.playground import Playground
 from lessons.widgets.quiz import Quiz
+from lessons.widgets.race import OptimizerRace
 from lessons.widgets.stepper import BackpropStepper
 
 __all__ = [
@@ -17,5 +20,8 @@ __all__ = [
     "BackpropStepper",
     "ConvolutionExplorer",
     "DigitPad",
+    "MemoryExplorer",
+    "OptimizerRace",
+    "Playground",
     "Quiz",
 ]
