@@ -45,6 +45,11 @@ export function frame(host, { title, hint = "" }) {
     hint ? el("span", { class: "lw-hint" }, hint) : null,
   );
   const root = el("div", { class: "lw", role: "group", "aria-labelledby": id });
+  // JupyterLab would take the arrow keys away from sliders: it asks the element that has
+  // the focus, and no other.
+  root.addEventListener("focusin", ({ target }) => {
+    target.dataset.lmSuppressShortcuts = "true";
+  });
   root.append(head, controls, stage, line);
   host.replaceChildren(root);
   const say = (text, tone = "") => {
