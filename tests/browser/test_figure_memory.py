@@ -2,6 +2,8 @@
 
 import re
 
+import jax
+import numpy as np
 import pytest
 from visits import bring_alive, open_context, visit, watch
 
@@ -35,11 +37,12 @@ def shares(text):
 
 
 def expected(steps=60, pulse=10, **settings):
-    """Return the same shares as the package computes them."""
+    """Return the same shares as the package computes them, in doubles as the page."""
     explorer = MemoryExplorer(**settings)
-    inputs = explorer._noise[:steps, None]
-    args = explorer.network, explorer.params(), inputs, pulse
-    left, reach = remembered(*args)
+    with jax.enable_x64(True):
+        params = {k: np.float64(v) for k, v in explorer.params().items()}
+        inputs = np.frombuffer(explorer.inputs, "<f4").astype(float)[:steps, None]
+        left, reach = remembered(explorer.network, params, inputs, pulse)
     kept, back = left[-1] / left[pulse - 1], reach[pulse - 1] / reach[-1]
     return [float(kept), float(back)]
 
@@ -56,14 +59,13 @@ def test_each_network_tells_the_numbers_of_the_package(opened):
         ("lstm", "Forget bias"),
         ("gru", "Update bias"),
     ]:
-        figure.get_by_label("Network").select_option(network)
+        figure.get_by_label("Network", exact=True).select_option(network)
         shown = [name for name in ("Forget bias", "Update bias")
                  if figure.get_by_label(name, exact=True).is_visible()]  # fmt: skip
         assert shown == ([label] if label else [])
-        # The page writes one or two digits; float32 knows a difference of 1e-8.
-        assert shares(said(figure)) == pytest.approx(
-            expected(network=network), rel=0.3, abs=3e-8
-        )
+        # The page writes small shares with one digit.
+        told, known = shares(said(figure)), expected(network=network)
+        assert told == pytest.approx(known, rel=0.35)
     assert faults == []
 
 
@@ -71,7 +73,7 @@ def test_sliders_by_hand_and_by_keyboard(opened):
     page, figure, faults = opened
     drag(figure, "Recurrent weights ×", 1.5)
     assert shares(said(figure)) == pytest.approx(expected(gain=1.5), rel=0.05)
-    figure.get_by_label("Network").select_option("lstm")
+    figure.get_by_label("Network", exact=True).select_option("lstm")
     drag(figure, "Recurrent weights ×", 1)
     bias = figure.get_by_label("Forget bias", exact=True)
     bias.focus()
