@@ -9,6 +9,7 @@ paper, a still picture stands in.
 from lessons.widgets.activation import ActivationExplorer
 from lessons.widgets.convolution import ConvolutionExplorer
 from lessons.widgets.digit import DigitPad
+from lessons.widgets.look import AttentionExplorer
 from lessons.widgets.memory import MemoryExplorer
 from lessons.widgets.playground import Playground
 from lessons.widgets.quiz import Quiz
@@ -17,6 +18,7 @@ from lessons.widgets.stepper import BackpropStepper
 
 __all__ = [
     "ActivationExplorer",
+    "AttentionExplorer",
     "BackpropStepper",
     "ConvolutionExplorer",
     "DigitPad",
