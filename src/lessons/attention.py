@@ -359,8 +359,9 @@ def rotary(x: Array) -> Array:
 
     Notes
     -----
-    Su et al. (2021), equation 34, with neighbouring features paired; LLaMA's weights
-    pair feature ``i`` with ``i + d_head / 2`` instead. Built in chapter 09.
+    Su et al. (2021), equation 34, with neighbouring features paired. Some libraries
+    pair feature ``i`` with ``i + d_head / 2`` and order the weights for that, so
+    weights do not carry over as they are. Built in chapter 09.
 
     Examples
     --------
