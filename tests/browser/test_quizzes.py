@@ -1,4 +1,4 @@
-"""Interactive figures and quizzes in the built pages: each lives, and quizzes answer."""
+"""Interactive figures in the built pages: each lives, and the quizzes answer."""
 
 import pytest
 from book_site import chapters, parsed
