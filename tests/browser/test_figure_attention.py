@@ -54,7 +54,7 @@ def percents(figure, head):
 
 def test_a_typed_sentence_is_read(opened):
     _, figure, faults = opened
-    field = figure.get_by_label("Sentence")
+    field = figure.get_by_label("Sentence", exact=True)
     field.fill("")
     say(figure, "There is no word to read")
     field.press_sequentially("Enjoyable, and funny!")
@@ -72,7 +72,7 @@ def test_a_typed_sentence_is_read(opened):
 
 def test_words_look_by_mouse_and_by_keyboard(opened):
     page, figure, faults = opened
-    figure.get_by_label("Sentence").fill("not dull but too long")
+    figure.get_by_label("Sentence", exact=True).fill("not dull but too long")
     say(figure, "The model answers")
     figure.locator(".lw-word").nth(1).hover()
     captions = figure.locator(".lw-head-map > .lw-note")
@@ -110,7 +110,7 @@ def test_examples_are_held_out_ones_right_and_wrong(opened):
 
 def test_bad_input_is_said_and_the_figure_stays_usable(opened):
     page, figure, faults = opened
-    field = figure.get_by_label("Sentence")
+    field = figure.get_by_label("Sentence", exact=True)
     field.fill("   ")
     say(figure, "There is no word to read")
     assert not figure.locator(".lw-map").first.is_visible()

@@ -145,7 +145,7 @@ def test_who_spoke_for_the_answer(js):
 
 
 @pytest.mark.parametrize(
-    "bits", [0, 1, 1023, 1024, 15360, 31743, 31744, 31745, 32768, 33000, 48128, 64512]
+    "bits", [0, 1, 1023, 1024, 15360, 31743, 31744, 31745, 32769, 33000, 48128, 64512]
 )
 def test_float16_in_the_page(js, bits):
     expected = np.array([bits], "<u2").view("<f2").astype(float)[0]
