@@ -12,6 +12,7 @@ import math
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito (2008): eight colours that colour-blind readers tell apart, the
 # yellow last because it is faint on white.
@@ -96,24 +97,22 @@ def png(figure) -> bytes:
 
     Notes
     -----
-    Neither a date nor matplotlib's version is written into the file. Notebooks
-    call this to show what the functions here return.
+    Neither a date nor matplotlib's version is written into the file, and at most 256
+    colours are. Notebooks call this to show what the functions here return.
 
     Examples
     --------
     >>> png(lines({"a": ([0, 1], [0, 1])}, xlabel="x", ylabel="y"))[1:4]
     b'PNG'
     """
-    buffer = io.BytesIO()
+    drawn, stored = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(_STYLE):
-        figure.savefig(
-            buffer,
-            format="png",
-            dpi=figure.dpi,
-            metadata={"Software": None},
-            pil_kwargs={"optimize": True},
-        )
-    return buffer.getvalue()
+        figure.savefig(drawn, format="png", dpi=figure.dpi)
+    # A palette of its own 256 colours halves the bytes, which readers pay for.
+    picture = Image.open(drawn).convert("RGB")
+    picture = picture.quantize(256, dither=Image.Dither.NONE)
+    picture.save(stored, format="png", dpi=(figure.dpi, figure.dpi), optimize=True)
+    return stored.getvalue()
 
 
 @_styled
