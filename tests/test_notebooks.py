@@ -11,6 +11,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from lessons import widgets
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGETS = "application/vnd.jupyter.widget-state+json"
@@ -241,6 +243,16 @@ def test_every_widget_has_its_state(notebook):
     for _, output in outputs(notebook):
         view = output.get("data", {}).get(VIEW)
         assert view is None or view["model_id"] in state
+
+
+def test_every_figure_is_stored_with_its_present_script(notebook):
+    state = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
+    for entry in state.values():
+        name = entry["state"].get("_anywidget_id", "").rsplit(".", 1)[-1]
+        if name:
+            figure = getattr(widgets, name)
+            assert entry["state"]["_esm"] == figure._esm, f"execute again: {name}"
+            assert entry["state"]["_css"] == figure._css, f"execute again: {name}"
 
 
 def test_it_opens_with_a_title_and_closes_with_exercises_and_sources(notebook):

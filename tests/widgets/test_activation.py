@@ -1,5 +1,7 @@
 """Activation explorer: the page's numbers are the package's."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,7 +59,8 @@ def test_a_signal_and_its_gradient_through_layers(js, name):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"function": "swish"}, {"x": 9.0}, {"gain": 0.0}, {"seed": -1}]
+    "settings",
+    [{"function": "swish"}, {"x": 9.0}, {"x": math.nan}, {"gain": 0.0}, {"seed": -1}],
 )
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(traitlets.TraitError):

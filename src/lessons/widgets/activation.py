@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import traitlets
 
 from lessons import activations, plots
-from lessons.widgets._base import LiveFigure, bundle
+from lessons.widgets._base import LiveFigure, Number, bundle
 
 FUNCTIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu")
 
@@ -40,8 +40,8 @@ class ActivationExplorer(LiveFigure):
 
     _esm = bundle("activation.js")
     function = traitlets.Enum(FUNCTIONS, "sigmoid").tag(sync=True)
-    x = traitlets.Float(1.0, min=-8, max=8).tag(sync=True)
-    gain = traitlets.Float(1.0, min=0.2, max=3).tag(sync=True)
+    x = Number(1.0, min=-8, max=8).tag(sync=True)
+    gain = Number(1.0, min=0.2, max=3).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=999).tag(sync=True)
 
     def still(self):

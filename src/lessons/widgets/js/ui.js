@@ -61,7 +61,8 @@ export function frame(host, { title, hint = "" }) {
 
 /** A slider with its value beside the label. */
 export function slider({ label, min, max, step, value, format = String, oninput }) {
-  const shown = el("output", {}, format(value));
+  // The slider itself tells its value; an output would be a second voice.
+  const shown = el("span", { class: "lw-value" }, format(value));
   const input = el("input", { type: "range", min, max, step, "aria-label": label });
   input.value = value;
   const show = (v) => {
