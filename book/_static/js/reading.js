@@ -7,7 +7,7 @@
     ["pre", "Code"],
     [".cell_output > .output", "Output"],
     [".pst-scrollable-table-container", "Table"],
-    ["div.math", "Formula"],
+    ["div.math, span.math", "Formula"],
     ["mjx-container[display='true']", "Formula"],
   ];
 
