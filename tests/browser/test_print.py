@@ -110,7 +110,7 @@ def test_folds_print_open_without_scripts(browser, address):
 
 
 # Paragraphs in folds; a formula's letters lie otherwise in a PDF.
-FOLDED = "article details:not(.setup) > p:not(:has(.math))"
+FOLDED = "article details:not(.setup) :is(p, li):not(:has(.math))"
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -210,7 +210,8 @@ def test_the_links_of_the_pdf_stay_inside_it(whole):
             assert "127.0.0.1" not in address
             outside += address.startswith("https://")
             inside += "/Dest" in link.get_object()
-    assert inside > 20 and outside > 0
+    # The lines of the contents, and what chapter 02 refers to by number.
+    assert inside >= len(DOCUMENTS) + 9 and outside > 0
 
 
 def test_the_pages_of_the_pdf_carry_their_number_and_the_edition(tool, whole):

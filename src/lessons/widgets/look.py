@@ -121,7 +121,7 @@ def rounded(params: dict) -> tuple[bytes, dict]:
     --------
     >>> numbers, own = rounded(classifier_init(jax.random.key(0), 6, width=4, hidden=8))
     >>> len(numbers), own["out"]["w"].shape
-    (476, (4, 2))
+    (428, (4, 2))
     """
     blocks = len(params["stack"]["blocks"])
     if blocks != 1:
