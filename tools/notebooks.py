@@ -2,6 +2,7 @@
 
     python tools/notebooks.py                    the changed ones
     python tools/notebooks.py 01_activations     this one
+    python tools/notebooks.py exercises/01       its exercises, with the student version
     python tools/notebooks.py --all              every one
     python tools/notebooks.py --check            is each in normal form?
     python tools/notebooks.py --normalise FILE   write the form, execute nothing
@@ -29,6 +30,7 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
+EXERCISES = FOLDER / "exercises"
 SEEN = ROOT / ".cache" / "notebooks.json"
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 CELL_METADATA = {"tags", "mystnb", "nbgrader", "editable", "deletable"}
@@ -157,6 +159,16 @@ def write(path: Path, notebook) -> bool:
     return True
 
 
+def hand_out(path: Path) -> bool:
+    """Write the student's version beside a source; return whether it changed."""
+    from lessons.grading.cells import student_version
+
+    target = path.parent / "student" / path.name
+    target.parent.mkdir(exist_ok=True)
+    target.touch()
+    return write(target, normalise(student_version(read(path)), path.stem))
+
+
 def execute(path: Path):
     """Return the notebook with fresh outputs and the state of its widgets."""
     from nbclient import NotebookClient
@@ -192,11 +204,12 @@ def fingerprint(path: Path) -> str:
 def find(names: list[str]) -> list[Path]:
     """Return the notebooks of these names: a path, a stem, or how it begins."""
     if not names:
-        return sorted(FOLDER.glob("*.ipynb"))
+        return sorted([*FOLDER.glob("*.ipynb"), *EXERCISES.glob("*.ipynb")])
     found = []
     for name in names:
         path = Path(name)
-        hits = [path] if path.is_file() else sorted(FOLDER.glob(f"{path.stem}*.ipynb"))
+        here = EXERCISES if path.parent.name == EXERCISES.name else FOLDER
+        hits = [path] if path.is_file() else sorted(here.glob(f"{path.stem}*.ipynb"))
         exact = [hit for hit in hits if hit.stem == path.stem]
         if len(exact or hits) != 1:
             raise SystemExit(f"{name}: {len(hits)} notebooks of that name in {FOLDER}")
@@ -216,7 +229,8 @@ def refresh(paths: list[Path], everything: bool) -> int:
     failed = 0
     for path in paths:
         mark = fingerprint(path)
-        if not everything and seen.get(path.name) == mark:
+        name = str(path.resolve().relative_to(ROOT))
+        if not everything and seen.get(name) == mark:
             changed = write(path, normalise(read(path), path.stem))
             print(f"{path.name}: unchanged" + (", normal form written" * changed))
             continue
@@ -227,8 +241,10 @@ def refresh(paths: list[Path], everything: bool) -> int:
             print(f"{error}\n{path.name}: FAILED, the file is left as it was")
             failed = 1
             continue
+        if path.parent.name == EXERCISES.name:
+            changed |= hand_out(path)
         print(f"{path.name}: " + ("written" if changed else "the same bytes as before"))
-        seen[path.name] = fingerprint(path)
+        seen[name] = fingerprint(path)
         SEEN.parent.mkdir(exist_ok=True)
         SEEN.write_text(json.dumps(seen, indent=1))
     return failed
@@ -262,6 +278,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.normalise:
         for path in paths:
             write(path, normalise(read(path), path.stem))
+            if path.parent.name == EXERCISES.name:
+                hand_out(path)
         return 0
     src = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, src))

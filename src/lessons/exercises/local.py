@@ -1,0 +1,184 @@
+"""The check that a student runs: `check("03.forward", forward)`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lessons.exercises.bans import banned, check_names
+from lessons.exercises.base import Exercise, Finding, Trial, try_answers
+from lessons.exercises.plain import AnswerError, to_answer, to_plain
+
+TRANSFORMS = ("", "grad", "jit", "vmap")
+
+
+class LocalAnswers:
+    """Answers in this process."""
+
+    def __init__(self, exercise: Exercise, values: dict[str, Any]) -> None:
+        self.values = values
+        self.forbidden = exercise.forbidden
+
+    def call(self, name: str, args: tuple, transform: str = "") -> Any:
+        """Call an answer under the exercise's bans and return plain values."""
+        function = self.values[name]
+        if function is None:
+            raise AnswerError(f"{name} is None", "unanswered")
+        if not callable(function):
+            kind = type(function).__name__
+            raise AnswerError(f"expected {name} to be a function, got {kind}")
+        check_names(function, self.forbidden)
+        arguments = [to_answer(each) for each in args]
+        try:
+            transformed = transform_of(transform)(function)
+            with banned(self.forbidden):
+                return to_plain(transformed(*arguments))
+        except AnswerError:
+            raise
+        except NotImplementedError:
+            raise AnswerError("it is not implemented yet", "unanswered") from None
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [""])[0]
+            raise AnswerError(f"{type(error).__name__}: {first[:300]}") from None
+
+    def value(self, name: str) -> Any:
+        """Return an answer that is a value."""
+        return None if self.values[name] is ... else to_plain(self.values[name])
+
+
+def transform_of(name: str) -> Callable:
+    """Return what `jax` does to a function before it is called."""
+    import jax
+
+    if name not in TRANSFORMS:
+        raise ValueError(f"expected one of {TRANSFORMS}, got {name!r}")
+    return getattr(jax, name) if name else lambda function: function
+
+
+def find(id: str) -> Exercise:
+    """Return the exercise of this id.
+
+    Parameters
+    ----------
+    id : str
+        Such as ``"03.forward"``.
+
+    Raises
+    ------
+    ValueError
+        If there is none, with the ids of the chapter.
+    """
+    chapter = re.match(r"(\d\d)\.", id)
+    try:
+        module = importlib.import_module(f"lessons.exercises.ch{chapter[1]}")
+    except (ImportError, TypeError):
+        raise ValueError(
+            f"expected an exercise such as '03.forward', got {id!r}"
+        ) from None
+    known = exercises_of(module)
+    if id not in known:
+        raise ValueError(f"expected one of {sorted(known)}, got {id!r}")
+    return known[id]
+
+
+def exercises_of(module: Any) -> dict[str, Exercise]:
+    """Return the exercises that a module of a chapter defines, by id."""
+    found = [each for each in vars(module).values() if isinstance(each, Exercise)]
+    return {each.id: each for each in found}
+
+
+def check(id: str, *answers: Any, variant: int = 0, seed: int | None = None) -> None:
+    """Try an answer on fresh random data and print what passed, what failed and why.
+
+    Try as often as you like: nothing is counted and nothing is sent anywhere.
+
+    Parameters
+    ----------
+    id : str
+        The exercise, such as ``"01.relu"``.
+    *answers
+        Your functions or values, in the order that the exercise names.
+    variant : int
+        The number of your own copy of the exercise, where it has one.
+    seed : int, optional
+        Repeats the data of an earlier try.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise, or the number of answers is wrong.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> check("01.relu", lambda x: jnp.abs(x), seed=1)  # doctest: +ELLIPSIS
+    01.relu: ...
+    """
+    exercise = find(id)
+    if len(answers) != len(exercise.names):
+        raise ValueError(
+            f"expected {', '.join(exercise.names)} for {id}, got {len(answers)} answers"
+        )
+    if seed is None:
+        seed = int.from_bytes(os.urandom(4), "little")
+    here = LocalAnswers(exercise, dict(zip(exercise.names, answers, strict=True)))
+    findings = try_answers(exercise.practice, Trial(here, seed, variant))
+    print(report(exercise, findings, seed))
+
+
+def report(exercise: Exercise, findings: list[Finding], seed: int) -> str:
+    """Write what a student reads after a try: at most one failure with its hint."""
+    failed = [each for each in findings if not each.passed]
+    if not failed:
+        return f"{exercise.id}: all {len(findings)} checks passed."
+    if failed[0].hint == "unanswered":
+        return f"{exercise.id}: {exercise.hints['unanswered']}"
+    good = len(findings) - len(failed)
+    lines = [f"{exercise.id}: {good} passed, {len(failed)} failed (seed={seed})."]
+    for each in findings:
+        lines.append(f"  {'passed' if each.passed else 'FAILED'}  {each.what}")
+        if each is failed[0]:
+            lines += explained(exercise, each)
+    return "\n".join(lines)
+
+
+def explained(exercise: Exercise, finding: Finding) -> list[str]:
+    """Write the input and the one hint of a failure."""
+    text = exercise.hints.get(finding.hint, "")
+    hint = f"hint: {text}" if text else ""
+    wide = textwrap.wrap(hint, 80) if hint else []
+    return ["          " + line for line in [*finding.on.splitlines(), *wide]]
+
+
+def numbers(id: str, variant: int, *shape: int, low: int = -4, high: int = 4):
+    """Draw the whole numbers of a student's own copy of an exercise, none of them 0.
+
+    Parameters
+    ----------
+    id : str
+        The exercise.
+    variant : int
+        The number of the copy.
+    *shape : int
+        The shape of the array.
+    low, high : int
+        The range, both ends in it.
+
+    Returns
+    -------
+    array of float, of the shape
+
+    Examples
+    --------
+    >>> bool((numbers("02.table", 7, 4) == numbers("02.table", 7, 4)).all())
+    True
+    """
+    rng = np.random.default_rng([variant, *id.encode()])
+    choices = [n for n in range(low, high + 1) if n]
+    return rng.choice(choices, size=shape).astype(np.float32)

@@ -1,0 +1,181 @@
+"""What sets a mark: the practice check, then a hidden check with its own reference.
+
+The hidden checks stand beside the sources of the exercises, one file a chapter. They
+are NumPy alone and run outside the sandbox, on plain values that the answer returned.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from lessons.exercises.base import (
+    Answers,
+    Check,
+    Exercise,
+    Finding,
+    Trial,
+    passed,
+    try_answers,
+)
+from lessons.exercises.local import exercises_of, explained
+
+
+class Marked(NamedTuple):
+    """The result of one exercise of one submission."""
+
+    id: str
+    right: bool
+    says: str
+
+
+class Hidden(NamedTuple):
+    """A hidden check, and the exercise that it belongs to."""
+
+    id: str
+    check: Check
+
+
+def hidden(id: str) -> Callable[[Check], Hidden]:
+    """Make a hidden check of the function that follows.
+
+    Parameters
+    ----------
+    id : str
+        The exercise, such as ``"03.forward"``.
+    """
+    return lambda check: Hidden(id, check)
+
+
+class Chapter(NamedTuple):
+    """The exercises of a chapter and their hidden checks."""
+
+    exercises: dict[str, Exercise]
+    hidden: dict[str, Check]
+
+
+def chapter(number: str, folder: Path) -> Chapter:
+    """Load a chapter's exercises and hidden checks.
+
+    Parameters
+    ----------
+    number : str
+        Two digits: ``"03"``.
+    folder : Path
+        The folder of the hidden checks, with `ch03.py` in it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file.
+    """
+    file = folder / f"ch{number}.py"
+    if not file.is_file():
+        raise ValueError(f"expected hidden checks in {file.name}, found no such file")
+    spec = importlib.util.spec_from_file_location(f"hidden_{number}", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    practice = importlib.import_module(f"lessons.exercises.ch{number}")
+    found = [each for each in vars(module).values() if isinstance(each, Hidden)]
+    return Chapter(exercises_of(practice), {each.id: each.check for each in found})
+
+
+def mark(course: Chapter, id: str, answers: Answers, seed: int, variant: int) -> Marked:
+    """Try an answer with the practice check, then with the hidden one.
+
+    Parameters
+    ----------
+    course : Chapter
+        Where the exercise stands.
+    id : str
+        The exercise.
+    answers : Answers
+        The student's functions and values.
+    seed, variant : int
+        The numbers that decide the data.
+    """
+    exercise = course.exercises[id]
+    findings = try_answers(exercise.practice, Trial(answers, seed, variant))
+    if passed(findings):
+        findings += hidden_trial(course, id, answers, seed, variant)
+    return Marked(id, passed(findings), verdict(exercise, findings))
+
+
+def hidden_trial(
+    course: Chapter, id: str, answers: Answers, seed: int, variant: int
+) -> list[Finding]:
+    """Try an answer with the hidden check alone, where the exercise has one."""
+    if id not in course.hidden:
+        return []
+    return try_answers(course.hidden[id], Trial(answers, seed + 1, variant))
+
+
+def verdict(exercise: Exercise, findings: list[Finding]) -> str:
+    """Write the result in words: what passed, the first failure and its hint."""
+    failed = next((each for each in findings if not each.passed), None)
+    if failed is None:
+        return f"{exercise.id}: all {len(findings)} checks passed."
+    lines = [f"{exercise.id}: failed at: {failed.what}", *explained(exercise, failed)]
+    return "\n".join(lines)
+
+
+def refused_source(code: str, paths: tuple[str, ...]) -> str | None:
+    """Return the finished function that a source names, or None.
+
+    The source is read, not run. A name in disguise is found later, when it is called.
+
+    Parameters
+    ----------
+    code : str
+        The student's cells.
+    paths : tuple of str
+        The exercise's finished functions.
+    """
+    names = set(dotted_names(code))
+    for path in paths:
+        module, _, name = path.rpartition(".")
+        if name == "*":
+            hit = next((n for n in names if n.startswith(f"{module}.")), None)
+        else:
+            hit = path if path in names else None
+        if hit:
+            return hit
+    return next((name for name in names if "._src" in name), None)
+
+
+def dotted_names(code: str) -> list[str]:
+    """Return the full names that a source uses, its imports resolved."""
+    try:
+        tree = ast.parse(re.sub(r"^\s*[%!].*$", "pass", code, flags=re.MULTILINE))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    known: dict[str, str] = {}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                root = alias.name if alias.asname else alias.name.split(".")[0]
+                known[alias.asname or root] = root
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            found.append(full_name(node, known))
+    return [name for name in found if name]
+
+
+def full_name(node: ast.AST, known: dict[str, str]) -> str:
+    """Write an attribute's name in full, from its module on."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([known.get(node.id, node.id), *reversed(parts)])

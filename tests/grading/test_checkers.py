@@ -1,0 +1,179 @@
+"""Every checker is itself tested: right answers pass, each wrong one gets its hint."""
+
+import tomllib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import nbformat
+import numpy as np
+import pytest
+
+from lessons.exercises.base import Trial, try_answers
+from lessons.exercises.local import LocalAnswers
+from lessons.grading.cells import BEGIN, facts, grade_id
+from lessons.grading.marks import chapter, hidden_trial, refused_source
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "exercises"
+NOTEBOOKS = {path.stem[:2]: path for path in sorted(FOLDER.glob("*.ipynb"))}
+COURSE = {number: chapter(number, FOLDER / "hidden") for number in NOTEBOOKS}
+IDS = [id for each in COURSE.values() for id in each.exercises]
+SEEDS = range(3)
+
+
+def read(number):
+    """Return the source notebook of a chapter."""
+    return nbformat.read(NOTEBOOKS[number], as_version=4)
+
+
+def table(id):
+    """Return the right and the wrong answers of an exercise."""
+    return tomllib.loads((FOLDER / "answers" / f"{id[:2]}.toml").read_text())[id]
+
+
+def given_code(id):
+    """Return the source's code cells before the answer that set no exercise."""
+    for cell in read(id[:2]).cells:
+        if grade_id(cell) == id[3:]:
+            return
+        marks = cell.metadata.get("nbgrader", {})
+        free = not marks.get("solution") and not marks.get("grade")
+        if cell.cell_type == "code" and marks and free:
+            yield cell.source
+
+
+def reference(id):
+    """Return the solution in the source notebook."""
+    [cell] = [cell for cell in read(id[:2]).cells if grade_id(cell) == id[3:]]
+    return cell.source
+
+
+def namespace(id, code):
+    """Run the given cells, the reference and then an answer."""
+    names = {"__name__": "__main__", "jax": jax, "jnp": jnp, "np": np}
+    for source in [*given_code(id), reference(id), code]:
+        exec(source, names)
+    return names
+
+
+def trials(id, code, seed):
+    """Return the findings of the practice check and of both checks."""
+    exercise = COURSE[id[:2]].exercises[id]
+    names = namespace(id, code)
+    here = LocalAnswers(exercise, {name: names[name] for name in exercise.names})
+    practice = try_answers(exercise.practice, Trial(here, seed, variant=seed))
+    return practice, hidden_trial(COURSE[id[:2]], id, here, seed, variant=seed)
+
+
+RIGHT = [
+    pytest.param(id, code, id=f"{id}-{place}")
+    for id in IDS
+    for place, code in enumerate(["", *(each["code"] for each in table(id)["right"])])
+]
+WRONG = [
+    pytest.param(id, each, id=f"{id}-{each['hint']}-{place}")
+    for id in IDS
+    for place, each in enumerate(table(id)["wrong"])
+]
+
+
+@pytest.mark.parametrize(("id", "code"), RIGHT)
+def test_a_right_answer_gets_full_marks(id, code):
+    forbidden = COURSE[id[:2]].exercises[id].forbidden
+    assert not refused_source(code or reference(id), forbidden)
+    for seed in SEEDS:
+        practice, marked = trials(id, code, seed)
+        assert practice, "nothing was looked at"
+        assert [each for each in practice + marked if not each.passed] == []
+
+
+@pytest.mark.parametrize(("id", "wrong"), WRONG)
+def test_a_wrong_answer_loses_the_point_with_its_own_hint(id, wrong):
+    hints = COURSE[id[:2]].exercises[id].hints
+    for seed in SEEDS:
+        practice, marked = trials(id, wrong["code"], seed)
+        failed = [each for each in practice + marked if not each.passed]
+        assert failed, "the wrong answer passes"
+        assert failed[0].hint == wrong["hint"], failed[0]
+        assert failed[0].hint in hints
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_enough_answers_are_known(id):
+    known = table(id)
+    assert len(known["right"]) >= 2
+    assert len(known["wrong"]) >= 5
+    assert len({each["hint"] for each in known["wrong"]}) >= 4
+    assert all(each["why"].strip().endswith(".") for each in known["wrong"])
+    sources = [reference(id), *(each["code"] for each in known["right"])]
+    assert len({"".join(source.split()) for source in sources}) == len(sources)
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_the_finished_function_is_refused(id):
+    exercise = COURSE[id[:2]].exercises[id]
+    drawn = [each["hint"] for each in table(id)["wrong"]]
+    assert ("finished" in drawn) == bool(exercise.forbidden)
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_an_empty_answer_is_no_failure_but_unanswered(id):
+    exercise = COURSE[id[:2]].exercises[id]
+    for empty in (lambda *args: ..., lambda *args: None, None, ...):
+        here = LocalAnswers(exercise, dict.fromkeys(exercise.names, empty))
+        findings = try_answers(exercise.practice, Trial(here, 0))
+        failed = [each for each in findings if not each.passed]
+        assert failed
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_a_poisoned_answer_never_passes(id):
+    exercise = COURSE[id[:2]].exercises[id]
+    poisons = [np.nan, np.inf, 0.0, "", [], {}, np.array([]), True, 1 + 1j]
+    for poison in poisons:
+        for answer in (poison, lambda *args, poison=poison: poison):
+            here = LocalAnswers(exercise, dict.fromkeys(exercise.names, answer))
+            findings = try_answers(exercise.practice, Trial(here, 0))
+            assert not all(each.passed for each in findings), poison
+
+
+@pytest.mark.parametrize("number", NOTEBOOKS)
+def test_the_notebook_the_checks_and_the_answers_agree(number):
+    stated = list(facts(read(number)))
+    words = {each.word for each in stated if each.kind != "Open question"}
+    ids = {f"{number}.{word}" for word in words}
+    assert ids == set(COURSE[number].exercises)
+    tables = tomllib.loads((FOLDER / "answers" / f"{number}.toml").read_text())
+    assert ids == set(tables)
+    assert set(COURSE[number].hidden) <= ids
+    assert [each.number for each in stated] == list(range(1, len(stated) + 1))
+    kinds = {each.kind for each in stated}
+    assert {"Recall", "Derive", "Implement", "Extend", "Open question"} <= kinds
+    assert "Bug clinic" in kinds
+    assert len(stated) >= 6
+
+
+@pytest.mark.parametrize("number", NOTEBOOKS)
+def test_every_hint_is_drawn_or_general(number):
+    """A hint that no known answer draws may never be seen: it is not tested."""
+    for id, exercise in COURSE[number].exercises.items():
+        drawn = {each["hint"] for each in table(id)["wrong"]}
+        own = set(exercise.hints) - {"unanswered", "raises", "shape", "nan", "finished"}
+        unused = own - drawn - {"value", "slope"}
+        assert not unused, f"{id}: {unused}"
+
+
+@pytest.mark.parametrize("number", NOTEBOOKS)
+def test_solutions_are_marked_and_points_agree(number):
+    notebook = read(number)
+    points = {
+        grade_id(cell).removesuffix("-check"): cell.metadata["nbgrader"]["points"]
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+    }
+    assert points == {each.word: each.points for each in facts(notebook)}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get(
+            "solution"
+        ):
+            assert BEGIN in cell.source
