@@ -48,18 +48,18 @@ def reference(id):
     return cell.source
 
 
-def namespace(id, code):
-    """Run the given cells, the reference and then an answer."""
+def namespace(id, code, variant=0):
+    """Run the given cells, the reference and then an answer, in a student's copy."""
     names = {"__name__": "__main__", "jax": jax, "jnp": jnp, "np": np}
     for source in [*given_code(id), reference(id), code]:
-        exec(source, names)
+        exec(source.replace("variant = 0", f"variant = {variant}"), names)
     return names
 
 
 def trials(id, code, seed):
     """Return the findings of the practice check and of both checks."""
     exercise = COURSE[id[:2]].exercises[id]
-    names = namespace(id, code)
+    names = namespace(id, code, seed)
     here = LocalAnswers(exercise, {name: names[name] for name in exercise.names})
     practice = try_answers(exercise.practice, Trial(here, seed, variant=seed))
     return practice, hidden_trial(COURSE[id[:2]], id, here, seed, variant=seed)
