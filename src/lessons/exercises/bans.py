@@ -40,7 +40,10 @@ def targets(paths: tuple[str, ...]) -> Iterator[tuple[str, Any, str]]:
     for path in paths:
         module, _, name = path.rpartition(".")
         if name == "*":
-            owner = importlib.import_module(module)
+            try:
+                owner = importlib.import_module(module)
+            except ImportError:  # Optax, say, where the package stands alone
+                continue
             for each, value in list(vars(owner).items()):
                 if callable(value) and not each.startswith("_"):
                     yield f"{module}.{each}", owner, each
