@@ -6,16 +6,22 @@ import importlib
 import os
 import re
 import textwrap
-from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from lessons.exercises.bans import banned, check_names
 from lessons.exercises.base import Exercise, Finding, Trial, try_answers
 from lessons.exercises.plain import AnswerError, to_answer, to_plain
 
-TRANSFORMS = ("", "grad", "jit", "vmap")
+# Taken now: an exercise may forbid jax.grad to the answer.
+TRANSFORMS = {
+    "": lambda function: function,
+    "grad": jax.grad,
+    "jit": jax.jit,
+    "vmap": jax.vmap,
+}
 
 
 class LocalAnswers:
@@ -27,38 +33,41 @@ class LocalAnswers:
 
     def call(self, name: str, args: tuple, transform: str = "") -> Any:
         """Call an answer under the exercise's bans and return plain values."""
-        function = self.values[name]
-        if function is None:
-            raise AnswerError(f"{name} is None", "unanswered")
-        if not callable(function):
-            kind = type(function).__name__
-            raise AnswerError(f"expected {name} to be a function, got {kind}")
-        check_names(function, self.forbidden)
-        arguments = [to_answer(each) for each in args]
-        try:
-            transformed = transform_of(transform)(function)
-            with banned(self.forbidden):
-                return to_plain(transformed(*arguments))
-        except AnswerError:
-            raise
-        except NotImplementedError:
-            raise AnswerError("it is not implemented yet", "unanswered") from None
-        except Exception as error:
-            first = (str(error).strip().splitlines() or [""])[0]
-            raise AnswerError(f"{type(error).__name__}: {first[:300]}") from None
+        return call(name, self.values[name], args, transform, self.forbidden)
 
     def value(self, name: str) -> Any:
         """Return an answer that is a value."""
         return None if self.values[name] is ... else to_plain(self.values[name])
 
 
-def transform_of(name: str) -> Callable:
-    """Return what `jax` does to a function before it is called."""
-    import jax
+def call(
+    name: str, function: Any, args: tuple, transform: str, forbidden: tuple[str, ...]
+) -> Any:
+    """Call a student's function under bans and return plain values.
 
-    if name not in TRANSFORMS:
-        raise ValueError(f"expected one of {TRANSFORMS}, got {name!r}")
-    return getattr(jax, name) if name else lambda function: function
+    Raises
+    ------
+    AnswerError
+        If it is no function, stops with an error, calls a finished function, or
+        returns anything but numbers.
+    """
+    if function is None or function is ...:
+        raise AnswerError(f"{name} is empty", "unanswered")
+    if not callable(function):
+        kind = type(function).__name__
+        raise AnswerError(f"expected {name} to be a function, got {kind}")
+    check_names(function, forbidden)
+    arguments = [to_answer(each) for each in args]
+    try:
+        with banned(forbidden):
+            return to_plain(TRANSFORMS[transform](function)(*arguments))
+    except AnswerError:
+        raise
+    except NotImplementedError:
+        raise AnswerError("it is not implemented yet", "unanswered") from None
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise AnswerError(f"{type(error).__name__}: {first[:300]}") from None
 
 
 def find(id: str) -> Exercise:

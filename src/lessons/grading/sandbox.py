@@ -1,0 +1,381 @@
+"""The sandbox that student code runs in, seen from outside.
+
+bubblewrap gives the code a view of the system of its own: no network, no files but
+the interpreter and the package, small empty folders, no other process. Limits of time,
+memory, processes and output are kept by the kernel and, where the kernel keeps none, by
+a watch. Every question has a deadline; the answer is read as plain data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lessons
+from lessons.exercises.plain import AnswerError, decode, encode
+
+MEGABYTE = 1 << 20
+SENT_HINTS = {"unanswered", "finished", "undefined"}
+REPLY_BYTES = 32 * MEGABYTE
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/tmp",
+    "JAX_PLATFORMS": "cpu",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp",
+    "TQDM_DISABLE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": "/course",
+    # A cache that cannot be written costs a warning that nobody sees.
+    "JAX_COMPILATION_CACHE_DIR": "/cache",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # Otherwise the folder's path is part of each key.
+    "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",
+}
+HELP = (
+    "Student code runs in a sandbox only, and there is none here: {reason}\n"
+    "On Linux install bubblewrap (Debian, Ubuntu: apt install bubblewrap). Elsewhere "
+    "use the container that the page for instructors describes. With --trust the code "
+    "runs without a sandbox, with all that you may do: read and delete files, the grade "
+    "book included."
+)
+
+
+class NoSandbox(RuntimeError):
+    """There is no sandbox on this machine."""
+
+
+class Limits(NamedTuple):
+    """What an exercise may use: seconds, bytes and counts."""
+
+    start: float = 60
+    run: float = 20
+    call: float = 10
+    cpu: int = 60
+    memory: int = 4000 * MEGABYTE
+    file: int = 16 * MEGABYTE
+    folder: int = 64 * MEGABYTE
+    processes: int = 128
+
+
+def existing(*paths: str) -> list[str]:
+    """Return the paths that exist, without those that lie below another."""
+    both = [f(path) for path in paths for f in (os.path.abspath, os.path.realpath)]
+    found = sorted({path for path in both if os.path.exists(path)})
+    return [p for p in found if not any(p.startswith(q + "/") for q in found)]
+
+
+def interpreter() -> list[str]:
+    """Return the folders that Python and its packages need."""
+    return existing(sys.prefix, sys.base_prefix, sysconfig.get_paths()["purelib"])
+
+
+def command(
+    worker: dict,
+    limits: Limits,
+    hide: tuple[Path, ...] = (),
+    cache: Path | None = None,
+) -> list[str]:
+    """Return the command that starts the worker in a sandbox.
+
+    Parameters
+    ----------
+    worker : dict
+        The options of `lessons.grading.worker`.
+    limits : Limits
+        The sizes of the folders.
+    hide : tuple of Path
+        Folders that stay empty even if they lie in one that is shown.
+    cache : Path, optional
+        Compiled programs to show.
+    """
+    root = os.geteuid() == 0
+    parts = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
+    parts += ["--unshare-uts", "--unshare-cgroup-try", "--die-with-parent"]
+    parts += ["--new-session", "--hostname", "sandbox", "--clearenv"]
+    if root:
+        # Without a user namespace, so that the limit on processes counts for a user
+        # who is not root; the worker gives the rights up before it reads a cell.
+        parts += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        parts += ["--unshare-user", "--uid", "1001", "--gid", "1001"]
+    for name, value in ENVIRONMENT.items():
+        parts += ["--setenv", name, value]
+    parts += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    for name in ("lib", "lib64", "bin"):
+        if os.path.exists(f"/{name}"):
+            parts += ["--symlink", f"usr/{name}", f"/{name}"]
+    for path in ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"):
+        parts += ["--ro-bind-try", path, path]
+    package = os.path.dirname(os.path.abspath(lessons.__file__))
+    shown = {p: p for p in interpreter() if not f"{p}/".startswith("/usr/")}
+    for path, place in (shown | {package: "/course/lessons"}).items():
+        for parent in reversed(Path(place).parents[:-1]):
+            parts += ["--perms", "0755", "--dir", str(parent)]
+        parts += ["--ro-bind", path, place]
+    if cache:
+        parts += ["--ro-bind", str(cache), "/cache"]
+    for folder in hide:
+        if any(str(folder).startswith(f"{p}/") for p in interpreter()):
+            parts += ["--tmpfs", str(folder)]
+    for folder in ("/tmp", "/dev/shm"):
+        parts += ["--perms", "1777", "--size", str(limits.folder), "--tmpfs", folder]
+    # Nothing else may be written, not even into the folders of the empty root.
+    parts += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
+    python = [sys.executable, "-m", "lessons.grading.worker", json.dumps(worker)]
+    return [*parts, *python]
+
+
+def missing() -> str:
+    """Return why there is no sandbox here; empty if there is one."""
+    if sys.platform != "linux":
+        return f"bubblewrap needs Linux, this is {sys.platform}."
+    if not shutil.which("bwrap"):
+        return "bubblewrap (bwrap) is not installed."
+    parts = command({}, Limits())
+    trial = [*parts[: parts.index(sys.executable)], "/usr/bin/true"]
+    done = subprocess.run(trial, capture_output=True, text=True, timeout=30)
+    return "" if done.returncode == 0 else f"bwrap says: {done.stderr.strip()[:300]}"
+
+
+def require() -> None:
+    """Refuse to go on without a sandbox.
+
+    Raises
+    ------
+    NoSandbox
+        With the reason and what to do.
+    """
+    if reason := missing():
+        raise NoSandbox(HELP.format(reason=reason))
+
+
+class Sandbox:
+    """A running sandbox, for the exercises of one submission.
+
+    Parameters
+    ----------
+    imports : list of str
+        Modules that the exercises' own cells import: they are read once.
+    limits : Limits, optional
+        What an exercise may use.
+    trust : bool, default=False
+        Run without a sandbox.
+    hide : tuple of Path
+        Folders that stay empty inside.
+    cache : Path, optional
+        Programs that XLA compiled for the reference answers. Only read.
+    """
+
+    def __init__(
+        self,
+        imports: list[str],
+        limits: Limits | None = None,
+        trust: bool = False,
+        hide: tuple[Path, ...] = (),
+        cache: Path | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.count = 0
+        self.waiting = b""
+        self.options = {
+            # One user for each sandbox: the limit on processes counts by user.
+            "uid": 61000 + os.getpid() % 4000 if os.geteuid() == 0 else None,
+            "alone": True,
+            "imports": ["jax.numpy", "lessons.exercises.local", *imports],
+            "limits": {
+                "CPU": self.limits.cpu,
+                "AS": self.limits.memory,
+                "FSIZE": self.limits.file,
+                "NPROC": self.limits.processes,
+                "CORE": 0,
+                "NOFILE": 512,
+            },
+        }
+        self.parts = command(self.options, self.limits, hide, cache)
+        self.environment = None
+        if trust:
+            self.options |= {"uid": None, "alone": False, "limits": {}}
+            self.parts = [sys.executable, "-m", "lessons.grading.worker"]
+            self.parts.append(json.dumps(self.options))
+            here = {"PYTHONPATH": str(Path(lessons.__file__).parents[1])}
+            here["JAX_COMPILATION_CACHE_DIR"] = str(cache or "")
+            self.environment = os.environ | ENVIRONMENT | here
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Start the sandbox if it does not run."""
+        if self.process and self.process.poll() is None:
+            return
+        self.stop()
+        self.waiting = b""
+        self.process = subprocess.Popen(
+            self.parts,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self.environment,
+            start_new_session=True,
+        )
+        watch = threading.Thread(target=self.watch, args=(self.process,), daemon=True)
+        watch.start()
+        self.read(self.limits.start)
+
+    def stop(self) -> None:
+        """End the sandbox and everything in it."""
+        if self.process:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()
+            self.process = None
+
+    def __enter__(self) -> Sandbox:
+        """Return the sandbox, which starts when it is needed."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End it."""
+        self.stop()
+
+    def watch(self, process: subprocess.Popen) -> None:
+        """End a sandbox whose processes together hold too much memory."""
+        while process.poll() is None:
+            if resident(process.pid) > self.limits.memory:
+                process.kill()
+            time.sleep(0.2)
+
+    def send(self, message: dict) -> None:
+        """Write one message, within the time of a call."""
+        try:
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+        except (BrokenPipeError, OSError):
+            self.ended()
+
+    def ended(self) -> None:
+        """Say that the program is gone."""
+        self.stop()
+        raise AnswerError(
+            "the program ended: a crash, or over its memory or its time", "ended"
+        )
+
+    def read(self, seconds: float) -> dict:
+        """Read one message; end the sandbox if none comes in time."""
+        end = time.monotonic() + seconds
+        while b"\n" not in self.waiting:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                self.stop()
+                raise AnswerError(f"no answer within {seconds:g} seconds", "ended")
+            piece = os.read(self.process.stdout.fileno(), 1 << 20)
+            if not piece:
+                self.ended()
+            self.waiting += piece
+            if len(self.waiting) > REPLY_BYTES:
+                self.stop()
+                raise AnswerError("the answer is too large", "ended")
+        line, self.waiting = self.waiting.split(b"\n", 1)
+        return self.understood(line)
+
+    def understood(self, line: bytes) -> dict:
+        """Read a line as a message; the sender is not trusted."""
+        try:
+            message = json.loads(line)
+            if isinstance(message, dict):
+                return message
+        except (ValueError, RecursionError):
+            pass
+        self.stop()
+        raise AnswerError("the program sent something that is no answer", "ended")
+
+    def ask(self, do: str, seconds: float, **rest: Any) -> Any:
+        """Send a question and return the plain value of its answer."""
+        if not self.process:
+            raise AnswerError("the program ended before", "ended")
+        self.count += 1
+        self.send({"do": do, "id": self.count, **rest})
+        reply = self.read(seconds)
+        if reply.get("id") != self.count:
+            self.stop()
+            raise AnswerError("the program ended, or sent what nobody asked for", "ended")
+        if "error" in reply:
+            hint = reply.get("hint")
+            known = hint if hint in SENT_HINTS else "raises"
+            raise AnswerError(printable(str(reply["error"]))[:400], known)
+        try:
+            return decode(reply["value"])
+        except (KeyError, ValueError, TypeError, RecursionError):
+            self.stop()
+            raise AnswerError("the program sent something that is no answer", "ended") from None
+
+    def open(self) -> None:
+        """Begin an exercise in a process of its own."""
+        self.start()
+        self.count += 1
+        self.send({"do": "open", "id": self.count})
+        # Wait: the pipe must be empty when the process forks.
+        self.read(self.limits.call)
+
+    def close(self) -> None:
+        """End the exercise; a sandbox that does not end it is ended itself."""
+        if not self.process:
+            return
+        try:
+            self.send({"do": "close", "id": 0})
+            reply = self.read(self.limits.call)
+            if "closed" not in reply:
+                self.stop()
+        except AnswerError:
+            pass
+
+    def run(self, given: list[str], cells: list[str], forbidden: tuple) -> None:
+        """Run the cells of an exercise."""
+        self.ask("run", self.limits.run, given=given, cells=cells, forbidden=forbidden)
+
+    def call(self, name: str, args: tuple, transform: str = "") -> Any:
+        """Call a function of the student's."""
+        sent = [encode(each) for each in args]
+        return self.ask(
+            "call", self.limits.call, name=name, args=sent, transform=transform
+        )
+
+    def value(self, name: str) -> Any:
+        """Return a variable of the student's."""
+        return self.ask("value", self.limits.call, name=name)
+
+
+def printable(text: str) -> str:
+    """Leave out what a terminal or a page would take for more than text."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
+def resident(pid: int) -> int:
+    """Return the bytes that a process and all its descendants hold in memory."""
+    total, waiting = 0, [pid]
+    page = os.sysconf("SC_PAGE_SIZE")
+    while waiting:
+        each = waiting.pop()
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            total += int(Path(f"/proc/{each}/statm").read_text().split()[1]) * page
+            for task in os.listdir(f"/proc/{each}/task"):
+                text = Path(f"/proc/{each}/task/{task}/children").read_text()
+                waiting += map(int, text.split())
+    return total
