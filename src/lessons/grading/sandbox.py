@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,8 +52,8 @@ HELP = (
     "Student code runs in a sandbox only, and there is none here: {reason}\n"
     "On Linux install bubblewrap (Debian, Ubuntu: apt install bubblewrap). Elsewhere "
     "use the container that the page for instructors describes. With --trust the code "
-    "runs without a sandbox, with all that you may do: read and delete files, the grade "
-    "book included."
+    "runs without a sandbox and may do all that you may: read and delete files, the "
+    "grade book too."
 )
 
 
@@ -66,6 +67,7 @@ class Limits(NamedTuple):
     start: float = 60
     run: float = 20
     call: float = 10
+    notebook: float = 90
     cpu: int = 60
     memory: int = 4000 * MEGABYTE
     file: int = 16 * MEGABYTE
@@ -236,6 +238,10 @@ class Sandbox:
         watch.start()
         self.read(self.limits.start)
 
+    def alive(self) -> bool:
+        """Return whether the exercise's program still answers."""
+        return self.process is not None
+
     def stop(self) -> None:
         """End the sandbox and everything in it."""
         if self.process:
@@ -315,7 +321,9 @@ class Sandbox:
         reply = self.read(seconds)
         if reply.get("id") != self.count:
             self.stop()
-            raise AnswerError("the program ended, or sent what nobody asked for", "ended")
+            raise AnswerError(
+                "the program ended, or sent what nobody asked for", "ended"
+            )
         if "error" in reply:
             hint = reply.get("hint")
             known = hint if hint in SENT_HINTS else "raises"
@@ -324,7 +332,9 @@ class Sandbox:
             return decode(reply["value"])
         except (KeyError, ValueError, TypeError, RecursionError):
             self.stop()
-            raise AnswerError("the program sent something that is no answer", "ended") from None
+            raise AnswerError(
+                "the program sent something that is no answer", "ended"
+            ) from None
 
     def open(self) -> None:
         """Begin an exercise in a process of its own."""
@@ -356,6 +366,18 @@ class Sandbox:
         return self.ask(
             "call", self.limits.call, name=name, args=sent, transform=transform
         )
+
+    def show(self, cells: list[str], seconds: int) -> Iterator[dict]:
+        """Run a notebook and yield the message that each cell tells as it ends."""
+        self.count += 1
+        self.send({"do": "show", "id": self.count, "cells": cells, "seconds": seconds})
+        end = time.monotonic() + self.limits.notebook
+        for _ in range(len(cells) + 1):
+            left = max(0.1, end - time.monotonic())
+            message = self.read(min(left, seconds + self.limits.call))
+            if message.get("id") == self.count:
+                return
+            yield message
 
     def value(self, name: str) -> Any:
         """Return a variable of the student's."""

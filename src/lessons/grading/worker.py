@@ -1,4 +1,4 @@
-"""Inside the sandbox: runs a student's cells and answers calls. Nothing here is trusted.
+"""Inside the sandbox: runs a student's cells and answers calls.
 
     python -m lessons.grading.worker '{"uid": null, "imports": [...], ...}'
 

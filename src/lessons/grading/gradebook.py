@@ -1,0 +1,161 @@
+"""nbgrader, asked in its own words: assignments, grades and feedback."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lessons.grading.course import IDENT, Course, CourseError, write_json
+
+# Folders that hold one folder for each student.
+PERSONAL = ("received", "submitted", "autograded", "feedback")
+
+
+@contextlib.contextmanager
+def nbgrader(course: Course) -> Iterator[Any]:
+    """Yield nbgrader's interface for a course, which works in the course's folder."""
+    from nbgrader.apps import NbGrader
+    from nbgrader.apps.api import NbGraderAPI
+
+    before = Path.cwd()
+    os.chdir(course.root)
+    try:
+        app = NbGrader()
+        app.log_level = logging.CRITICAL
+        app.config_file_name = "nbgrader_config"
+        app.load_config_file()
+        app.config.CourseDirectory.root = str(course.root)
+        yield NbGraderAPI(config=app.config)
+    finally:
+        os.chdir(before)
+
+
+def said(result: dict) -> None:
+    """Raise what nbgrader refused to do.
+
+    Raises
+    ------
+    CourseError
+        With the last lines of its log.
+    """
+    if not result.get("success"):
+        log = (result.get("error") or "") + (result.get("log") or "")
+        raise CourseError("nbgrader refused:\n" + "\n".join(log.splitlines()[-8:]))
+
+
+def enter_assignment(course: Course, assignment: str, due: str | None = None) -> None:
+    """Make the student version and enter the assignment into the grade book."""
+    with nbgrader(course) as api:
+        with quiet():
+            said(api.generate_assignment(assignment))
+        if due:
+            with api.gradebook as book:
+                book.update_or_create_assignment(assignment, duedate=due)
+
+
+def autograde(course: Course, assignment: str, students: list[str]) -> Iterator[str]:
+    """Enter the marks of students into the grade book, one after another.
+
+    A mark that a person gave by hand stays.
+    """
+    from lessons.grading.course import read_json
+
+    with nbgrader(course) as api:
+        for student in students:
+            place = course.marks(assignment, student)
+            entered = place.with_suffix(".entered")
+            key = read_json(place)["key"]
+            if read_json(entered).get("key") != key:
+                with quiet():
+                    said(api.autograde(assignment, student, force=True, create=True))
+                write_json(entered, {"key": key})
+            yield student
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep nbgrader's log to itself; what it refuses is in its result."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def scores(course: Course, assignment: str | None = None) -> list[dict]:
+    """Return a row for each student and assignment.
+
+    Returns
+    -------
+    list of dict
+        With `student`, `assignment`, `score`, `max_score`, `late_penalty`, `by_hand`
+        (points that a person has not given yet) and `submitted`.
+    """
+    rows = []
+    with nbgrader(course) as api, api.gradebook as book:
+        for each in book.assignments:
+            if assignment not in (None, each.name):
+                continue
+            for submission in each.submissions:
+                if submission.student.id not in set(course.students(each.name)):
+                    continue
+                rows.append(
+                    {
+                        "student": submission.student.id,
+                        "assignment": each.name,
+                        "score": max(0.0, submission.score - late(submission)),
+                        "max_score": each.max_score,
+                        "late_penalty": late(submission),
+                        "waiting": submission.needs_manual_grade,
+                        "submitted": moment(submission.timestamp),
+                    }
+                )
+    return sorted(rows, key=lambda row: (row["assignment"], row["student"]))
+
+
+def late(submission: Any) -> float:
+    """Return the points that a late submission loses."""
+    return float(sum(n.late_submission_penalty or 0 for n in submission.notebooks))
+
+
+def moment(value: datetime.datetime | None) -> str:
+    """Write a time, or nothing."""
+    return value.isoformat(sep=" ") if value else ""
+
+
+def feedback(course: Course, assignment: str, student: str) -> Path:
+    """Write a student's page of feedback."""
+    with nbgrader(course) as api, quiet():
+        said(api.generate_feedback(assignment, student, force=True))
+    return course.root / "feedback" / student / assignment
+
+
+def forget(course: Course, student: str) -> int:
+    """Delete a student's files and marks; return how many folders and files it were.
+
+    Raises
+    ------
+    CourseError
+        If there is nothing of such a student.
+    """
+    from nbgrader.api import MissingEntry
+
+    if not IDENT.fullmatch(student):
+        raise CourseError(f"expected a student's id, got {student!r}")
+    found = [course.root / name / student for name in PERSONAL]
+    found += (course.root / "variants").glob(f"*/{student}")
+    found += (course.root / "marks").glob(f"*/{student}.*")
+    found = [path for path in found if path.exists()]
+    with nbgrader(course) as api, api.gradebook as book:
+        try:
+            book.remove_student(student)
+        except MissingEntry:
+            if not found:
+                raise CourseError(f"expected a student, found no {student!r}") from None
+    for path in found:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return len(found)

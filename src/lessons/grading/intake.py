@@ -1,0 +1,345 @@
+"""What comes in: zips and folders as learning platforms export them.
+
+Nothing is unpacked to where an archive says. Files are read up to a limit, and written
+to names of our own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+from lessons.grading.assemble import (
+    MAX_BYTES,
+    Assembled,
+    Refused,
+    assemble,
+    read_file,
+    read_submission,
+)
+from lessons.grading.course import (
+    Course,
+    CourseError,
+    read_notebook,
+    with_variant,
+    write_text,
+)
+from lessons.grading.roster import Student, match, plain, read_students
+
+MAX_FILES = 20_000
+MAX_ARCHIVE = 1_000_000_000
+STAMP = "%Y-%m-%d %H:%M:%S UTC"
+
+
+class Arrived(NamedTuple):
+    """A file that came in."""
+
+    parts: tuple[str, ...]
+    content: bytes
+    when: float
+
+
+class Line(NamedTuple):
+    """A line of the report: what came, whose it is, and what was done."""
+
+    came: str
+    student: str
+    said: str
+
+
+def arrivals(path: Path) -> Iterator[Arrived | Line]:
+    """Yield the notebooks in a file, a folder or an archive.
+
+    A file that cannot be read is a line of the report.
+    """
+    if path.is_symlink():
+        yield Line(str(path), "", "refused: it is a link")
+    elif path.is_dir():
+        for folder, _, files in sorted(os.walk(path)):
+            for name in sorted(files):
+                place = Path(folder) / name
+                yield from one_file(place, place.relative_to(path).parts)
+    elif path.exists():
+        yield from one_file(path, (path.name,))
+    else:
+        raise CourseError(f"expected a file or a folder, found no {path}")
+
+
+def one_file(path: Path, parts: tuple[str, ...]) -> Iterator[Arrived | Line]:
+    """Yield what a single file holds."""
+    try:
+        if path.suffix.lower() == ".zip" and not path.is_symlink():
+            with path.open("rb") as file:
+                top = () if len(parts) == 1 else parts[:-1]
+                yield from archive(file, top, path.stat().st_mtime)
+        elif path.suffix.lower() == ".ipynb":
+            yield Arrived(parts, read_file(path), path.lstat().st_mtime)
+    except (Refused, OSError, zipfile.BadZipFile) as error:
+        yield Line("/".join(parts), "", f"refused: {error}")
+
+
+def archive(
+    file: io.IOBase, top: tuple[str, ...], when: float, depth: int = 0
+) -> Iterator[Arrived | Line]:
+    """Yield the notebooks in a zip; a zip in a zip is opened once.
+
+    Sizes are counted while reading, because the archive's own figures may lie.
+    """
+    total = 0
+    with zipfile.ZipFile(file) as zipped:
+        members = zipped.infolist()
+        if len(members) > MAX_FILES:
+            raise Refused(
+                f"it holds {len(members)} files; at most {MAX_FILES} are read"
+            )
+        for member in members:
+            parts = (*top, *member.filename.replace("\\", "/").split("/"))
+            suffix = Path(parts[-1]).suffix.lower()
+            if member.is_dir() or suffix not in (".ipynb", ".zip"):
+                continue
+            if fault := unfit(member, parts):
+                yield Line(shown(parts), "", f"refused: {fault}")
+                continue
+            content = limited(zipped, member)
+            total += len(content)
+            if total > MAX_ARCHIVE:
+                raise Refused(f"it holds over {MAX_ARCHIVE // 10**6} MB")
+            moment = stamp(member) or when
+            if suffix == ".ipynb":
+                yield Arrived(parts, content, moment)
+            elif depth == 0:
+                yield from nested(content, parts, moment)
+
+
+def nested(content: bytes, parts: tuple, when: float) -> Iterator[Arrived | Line]:
+    """Yield the notebooks of a zip that a student sent."""
+    try:
+        top = (*parts[:-1], Path(parts[-1]).stem)
+        yield from archive(io.BytesIO(content), top, when, depth=1)
+    except (Refused, zipfile.BadZipFile) as error:
+        yield Line(shown(parts), "", f"refused: {error}")
+
+
+def unfit(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
+    """Return why a member of an archive is not read; empty if it is."""
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "it is a link"
+    if member.flag_bits & 1:
+        return "it is encrypted"
+    outside = ".." in parts or member.filename.startswith(("/", "\\"))
+    return "its name points out of the archive" if outside else ""
+
+
+def limited(zipped: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Read a member up to the limit; what is longer is refused later, by its size."""
+    try:
+        with zipped.open(member) as file:
+            return file.read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
+        raise Refused(f"{member.filename} cannot be read: {error}") from None
+
+
+def stamp(member: zipfile.ZipInfo) -> float | None:
+    """Return when a member was written; zips that do not know say 1980."""
+    if member.date_time[0] <= 1980:
+        return None
+    try:
+        moment = datetime.datetime(*member.date_time, tzinfo=datetime.UTC)
+    except ValueError:
+        return None
+    return moment.timestamp()
+
+
+def shown(parts: tuple[str, ...]) -> str:
+    """Write a path for the report, without what a terminal would obey."""
+    text = "/".join(parts)
+    return "".join(c if c.isprintable() else "?" for c in text)[:200]
+
+
+def assignment_of(course: Course, arrived: Arrived) -> str:
+    """Return which assignment a file belongs to, or an empty text."""
+    known = sorted(p.name for p in (course.root / "release").glob("*") if p.is_dir())
+    for part in reversed(arrived.parts):
+        hit = re.search(r"(?<!\d)(\d\d)(?:_[a-z]|\.|$)", part)
+        if hit and hit[1] in known:
+            return hit[1]
+        if part in known:
+            return part
+    text = arrived.content[:MAX_BYTES]
+    counts = {n: len(re.findall(rb'check\(\\"' + n.encode(), text)) for n in known}
+    best = max(counts, key=counts.get, default="")
+    return best if counts.get(best) else ""
+
+
+def collect(course: Course, paths: list[Path], assignment: str = "") -> list[Line]:
+    """Take in what students sent: the latest of each, in order, and a report.
+
+    Parameters
+    ----------
+    course : Course
+        Whose `students.csv`, if there is one, says who is who.
+    paths : list of Path
+        Zips, folders and notebooks.
+    assignment : str, optional
+        What they belong to; by default their names and contents say it.
+    """
+    roster = course.root / "students.csv"
+    students = read_students(roster) if roster.is_file() else []
+    lines: list[Line] = []
+    taken: dict[tuple[str, str], list[Arrived]] = {}
+    for path in paths:
+        for each in arrivals(path):
+            if isinstance(each, Line):
+                lines.append(each)
+                continue
+            line, key = sort_in(course, each, students, assignment)
+            if line:
+                lines.append(line)
+            else:
+                taken.setdefault(key, []).append(each)
+    for (name, student), files in sorted(taken.items()):
+        lines += take(course, name, student, files)
+    return lines
+
+
+def sort_in(
+    course: Course, arrived: Arrived, students: list[Student], assignment: str
+) -> tuple[Line | None, tuple[str, str]]:
+    """Return the assignment and the student of a file, or why there are none."""
+    came = shown(arrived.parts)
+    name = assignment or assignment_of(course, arrived)
+    if not name:
+        return Line(came, "", "not matched: which assignment?"), ("", "")
+    student, why = match(arrived.parts, students)
+    if not student:
+        return Line(came, "", f"not matched: {why}"), ("", "")
+    return None, (name, student)
+
+
+def take(
+    course: Course, assignment: str, student: str, files: list[Arrived]
+) -> list[Line]:
+    """Keep all files of a student, and put the latest that can be read in order."""
+    files = sorted(files, key=lambda f: (f.when, attempt(f.parts[-1]), f.parts))
+    lines, done = [], False
+    for each in reversed(files):
+        keep(course, assignment, student, each)
+        if done:
+            lines.append(
+                Line(shown(each.parts), student, "kept; a later one is graded")
+            )
+            continue
+        try:
+            made = in_order(course, assignment, student, each.content)
+        except Refused as error:
+            lines.append(Line(shown(each.parts), student, f"refused: {error}"))
+            continue
+        place = course.submitted(assignment, student)
+        when = datetime.datetime.fromtimestamp(each.when, datetime.UTC)
+        write_text(place / "timestamp.txt", when.strftime(STAMP) + "\n")
+        note = "; ".join(made.notes)
+        lines.append(Line(shown(each.parts), student, f"taken{note and ': ' + note}"))
+        done = True
+    return lines
+
+
+def attempt(name: str) -> int:
+    """Return which attempt a file is: Canvas writes 07_cnn-2.ipynb for the third."""
+    hit = re.search(r"-(\d{1,3})\.(ipynb|zip)$", name)
+    return int(hit[1]) if hit else 0
+
+
+def keep(course: Course, assignment: str, student: str, arrived: Arrived) -> None:
+    """Write a file as it came, under a name of ours; the same content once."""
+    folder = course.root / "received" / student / assignment
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", arrived.parts[-1]).lstrip(".")[-80:]
+    place = folder / (name or "notebook.ipynb")
+    count = 1
+    while place.exists() and place.read_bytes() != arrived.content:
+        count += 1
+        place = folder / f"{count}-{name}"
+    if not place.exists():
+        new = place.with_name(f".{place.name}.tmp")
+        new.write_bytes(arrived.content)
+        os.replace(new, place)
+
+
+def in_order(
+    course: Course, assignment: str, student: str, content: bytes
+) -> Assembled:
+    """Write a submission in order where nbgrader looks for it."""
+    released = course.release(assignment)
+    notebook = with_variant(
+        read_notebook(released), course.variant(assignment, student)
+    )
+    made = assemble(notebook, read_submission(content))
+    text = nbformat.writes(made.notebook) + "\n"
+    write_text(course.submitted(assignment, student) / released.name, text)
+    return made
+
+
+def tidy(course: Course, assignment: str, student: str) -> str:
+    """Put in order what lies in `submitted` already; return why that fails, or "".
+
+    For files that came by nbgrader's exchange or by hand. What was there is kept in
+    `received`.
+    """
+    folder = course.submitted(assignment, student)
+    name = course.release(assignment).name
+    found = [p for p in sorted(folder.rglob("*.ipynb")) if not p.is_dir()]
+    found.sort(key=lambda path: (path.name != name, plain(path.name)))
+    why = "there is no notebook"
+    for path in found:
+        try:
+            content = read_file(path)
+            arrived = Arrived((path.name,), content, path.lstat().st_mtime)
+            made = assemble_only(course, assignment, student, content)
+            if made.encode() != content or path.name != name:
+                keep(course, assignment, student, arrived)
+                write_text(folder / name, made)
+        except Refused as error:
+            why = f"{shown((path.name,))}: {error}"
+            continue
+        set_aside(course, assignment, student, folder, name)
+        return ""
+    return why
+
+
+def assemble_only(course: Course, assignment: str, student: str, content: bytes) -> str:
+    """Return the text of a submission in order."""
+    notebook = read_notebook(course.release(assignment))
+    notebook = with_variant(notebook, course.variant(assignment, student))
+    made = assemble(notebook, read_submission(content))
+    return nbformat.writes(made.notebook) + "\n"
+
+
+def set_aside(
+    course: Course, assignment: str, student: str, folder: Path, name: str
+) -> None:
+    """Leave only the notebook and its time: nbgrader would follow links."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path == folder / name or (
+            path.name == "timestamp.txt" and not path.is_symlink()
+        ):
+            continue
+        if path.is_symlink():
+            path.unlink()
+        elif path.is_dir():
+            path.rmdir()
+        elif path.is_file() and path.stat().st_size <= MAX_BYTES:
+            keep(
+                course, assignment, student, Arrived((path.name,), path.read_bytes(), 0)
+            )
+            path.unlink()
+        else:
+            path.unlink()
