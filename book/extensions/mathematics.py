@@ -6,6 +6,7 @@ the numbers and the references. A formula that MathJax does not accept ends the 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -14,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 from sphinx.errors import ExtensionError
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.math import get_node_equation_number
 from typesetter import PACKAGES, FormulaError, Typeset, Typesetter
 
@@ -21,8 +23,14 @@ FONTS = PACKAGES / "mathjax" / "es5" / "output" / "chtml" / "fonts" / "woff-v2"
 SHEET = "mathematics.css"
 
 # The text column of a telephone, and what a number takes of it, in em of a formula. A
-# wider formula scrolls in its own box, so the keyboard must reach that.
+# wider formula scrolls in its own box, so the keyboard must reach that. Where scripts
+# run, `reading.js` looks at the true widths and corrects this.
 NARROW, NUMBER = 17.0, 4.5
+
+# What stands right before and after a formula and may not be parted from it.
+BEFORE = re.compile(r"[(\[\u201c\u2018]+$")
+AFTER = re.compile(r"\S{1,4}(?!\S)|-")
+GLUED = NARROW - 2
 
 # Beside MathJax's rules and the theme's, which put a number right of its formula.
 # A letter of a formula looks as high as one of the text.
@@ -48,6 +56,11 @@ div.math {
 span.math {
   overflow-x: auto;
   overflow-y: hidden;
+}
+/* What a screen reader reads takes no room, so it cannot make a box scroll. */
+mjx-container[jax="CHTML"] > mjx-assistive-mml {
+  height: 1px !important;
+  width: 1px !important;
 }
 @media print {
   .math,
@@ -172,6 +185,42 @@ def visit_display(writer, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+class Glue(SphinxPostTransform):
+    """Keep a formula and its full stop in one line.
+
+    A browser may break a line at a formula, even before a full stop. A wide formula
+    stays free, because it fills a line of a telephone.
+    """
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        """Change the document of one page."""
+        for node in list(self.document.findall(nodes.math)):
+            width = self.app.book_typesetter.typeset(node.astext(), False).width
+            if width <= GLUED:
+                glue(node)
+
+
+def glue(node: nodes.math) -> None:
+    """Put a formula in one box with the signs that touch it."""
+    parent, place = node.parent, node.parent.index(node)
+    box = nodes.inline(classes=["glued"])
+    before = parent[place - 1] if place else None
+    after = parent[place + 1] if place + 1 < len(parent) else None
+    if isinstance(before, nodes.Text) and (found := BEFORE.search(before)):
+        parent[place - 1] = nodes.Text(before[: found.start()])
+        box += nodes.Text(found[0])
+    parent[place] = box
+    box += node
+    if isinstance(after, nodes.Text) and (found := AFTER.match(after)):
+        parent[place + 1] = nodes.Text(after[found.end() :])
+        box += nodes.Text(found[0])
+    if len(box) == 1:
+        parent[place] = node
+
+
 def close(app: Sphinx, error: Exception | None) -> None:
     """End MathJax with the build."""
     if hasattr(app, "book_typesetter"):
@@ -186,6 +235,7 @@ def setup(app: Sphinx) -> dict[str, object]:
         block_renderers=(visit_display, None),
     )
     app.add_env_collector(FormulaCollector)
+    app.add_post_transform(Glue)
     app.connect("env-updated", typeset_all)
     app.connect("build-finished", close)
     app.add_css_file(SHEET)

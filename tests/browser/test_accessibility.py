@@ -45,14 +45,18 @@ def context(browser):
     context.close()
 
 
-def turn_dark(page):
-    """Change to the dark mode and wait until no colour moves."""
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+def turn(page, mode):
+    """Change to light or dark and wait until no colour moves."""
+    page.evaluate(f"document.documentElement.dataset.theme = '{mode}'")
     page.evaluate("Promise.all(document.getAnimations().map(a => a.finished))")
 
 
 def check(context, address, name):
-    """Ask axe about a page: light and dark, and dark on a phone, in one visit."""
+    """Ask axe about a page in one visit.
+
+    Every rule for each size, and once more those of colours, which alone depend on
+    light and dark.
+    """
     page = context.new_page()
     try:
         page.set_viewport_size(WINDOWS["desktop"])
@@ -60,11 +64,13 @@ def check(context, address, name):
         page.evaluate(THIN)
         page.evaluate(AXE.read_text(encoding="utf-8"))
         assert page.evaluate(RUN, None) == []
-        turn_dark(page)
+        turn(page, "dark")
         assert page.evaluate(RUN, COLOURS) == []
         page.set_viewport_size(WINDOWS["phone"])
         page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
         assert page.evaluate(RUN, None) == []
+        turn(page, "light")
+        assert page.evaluate(RUN, COLOURS) == []
     finally:
         page.close()
 
@@ -107,6 +113,31 @@ UNREACHABLE = """() => [...document.querySelectorAll('article *')]
     && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))
   .filter(e => e.tabIndex !== 0 || !e.getAttribute('aria-label'))
   .map(e => e.outerHTML.slice(0, 160))"""
+
+
+# Stops of the Tab key that scroll nothing and do nothing.
+NEEDLESS = """() => [...document.querySelectorAll('article [tabindex="0"]')]
+  .filter(e => !e.closest('.alive') && e.clientWidth > 0)
+  .filter(e => e.scrollWidth <= e.clientWidth + 1)
+  .map(e => e.outerHTML.slice(0, 160))"""
+# A formula of the running text that fits its line does not scroll.
+SHORT = """() => [...document.querySelectorAll('article span.math')]
+  .filter(m => m.querySelector('mjx-math').getBoundingClientRect().width
+    <= m.getBoundingClientRect().width && m.scrollWidth > m.clientWidth + 1)
+  .map(m => m.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_what_fits_is_no_stop_for_the_keyboard(context, address, name):
+    page = context.new_page()
+    page.set_viewport_size(WINDOWS["desktop"])
+    visit(page, f"{address}{name}.html")
+    page.wait_for_function(
+        "() => !document.querySelector('article .math [tabindex]:not([aria-label])')"
+    )
+    found = page.evaluate(NEEDLESS) + page.evaluate(SHORT)
+    page.close()
+    assert found == []
 
 
 @pytest.mark.parametrize("name", chapters())

@@ -4,7 +4,7 @@ import re
 
 import jax.numpy as jnp
 import pytest
-from visits import bring_alive, open_context, visit, watch
+from visits import open_figure
 
 from lessons import activations
 
@@ -15,12 +15,8 @@ TITLE = "text=Activation explorer"
 @pytest.fixture
 def opened(browser, address):
     """Open the chapter with the explorer alive."""
-    context = open_context(browser, "desktop", "light")
-    page = context.new_page()
-    faults = watch(page, address)
-    visit(page, f"{address}{PAGE}")
-    yield page, bring_alive(page, TITLE), faults
-    context.close()
+    with open_figure(browser, PAGE, TITLE, address) as opened:
+        yield opened
 
 
 def numbers(figure):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from visits import bring_alive, open_context, visit, watch
+from visits import open_context, open_figure
 
 PAGE = "notebooks/09c_classification.html"
 FIGURE = "[aria-label^='Words']"
@@ -12,12 +12,8 @@ FIGURE = "[aria-label^='Words']"
 @pytest.fixture
 def opened(browser, address):
     """Open the chapter with the explorer alive."""
-    context = open_context(browser, "desktop", "light")
-    page = context.new_page()
-    faults = watch(page, address)
-    visit(page, f"{address}{PAGE}")
-    yield page, bring_alive(page, FIGURE), faults
-    context.close()
+    with open_figure(browser, PAGE, FIGURE, address) as opened:
+        yield opened
 
 
 def number(text):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from visits import open_context, visit, watch
+from visits import open_context, visit, wake, watch
 
 from lessons.widgets import ConvolutionExplorer
 
@@ -16,13 +16,9 @@ def opened(browser, address):
     page = context.new_page()
     faults = watch(page, address)
     visit(page, f"{address}{PAGE}")
+    for box in page.locator(".alive").all():
+        wake(page, box)
     figures = page.locator(".lw:has(.lw-products)")
-    boxes = page.locator(".alive:has(img)")
-    for k in range(boxes.count()):
-        boxes.nth(k).scroll_into_view_if_needed()
-        page.wait_for_function(
-            "b => b.classList.contains('is-alive')", arg=boxes.nth(k).element_handle()
-        )
     assert figures.count() == 2
     yield page, figures, faults
     context.close()

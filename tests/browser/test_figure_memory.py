@@ -5,7 +5,7 @@ import re
 import jax
 import numpy as np
 import pytest
-from visits import bring_alive, open_context, visit, watch
+from visits import open_context, open_figure
 
 from lessons.widgets import MemoryExplorer
 from lessons.widgets.memory import remembered
@@ -16,12 +16,10 @@ PAGE = "notebooks/08_rnn.html"
 @pytest.fixture
 def opened(browser, address):
     """Open the chapter with the explorer alive."""
-    context = open_context(browser, "desktop", "light")
-    page = context.new_page()
-    faults = watch(page, address)
-    visit(page, f"{address}{PAGE}")
-    yield page, bring_alive(page, "[aria-label='Recurrent weights ×']"), faults
-    context.close()
+    with open_figure(
+        browser, PAGE, "[aria-label='Recurrent weights ×']", address
+    ) as opened:
+        yield opened
 
 
 def said(figure):

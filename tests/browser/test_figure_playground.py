@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from visits import bring_alive, open_context, visit, watch
+from visits import open_figure
 
 from lessons import dnn, losses
 from lessons.widgets import playground
@@ -18,12 +18,8 @@ PAGE = "notebooks/03_dnn.html"
 @pytest.fixture
 def opened(browser, address):
     """Open the chapter with the playground alive."""
-    context = open_context(browser, "desktop", "light")
-    page = context.new_page()
-    faults = watch(page, address)
-    visit(page, f"{address}{PAGE}")
-    yield page, bring_alive(page, ".lw-wide canvas"), faults
-    context.close()
+    with open_figure(browser, PAGE, ".lw-wide canvas", address) as opened:
+        yield opened
 
 
 def said(figure):

@@ -1,7 +1,7 @@
 """The optimizer race of the built page: runs, start, rates, divergence, bad input."""
 
 import pytest
-from visits import bring_alive, open_context, visit, watch
+from visits import open_figure
 
 from lessons.widgets import race
 
@@ -14,12 +14,8 @@ FLOORS = {"bowl": 0.0, "saddle": -1.0}
 @pytest.fixture
 def opened(browser, address):
     """Open the chapter with the race alive."""
-    context = open_context(browser, "desktop", "light")
-    page = context.new_page()
-    faults = watch(page, address)
-    visit(page, f"{address}{PAGE}")
-    yield page, bring_alive(page, ".lw-lanes"), faults
-    context.close()
+    with open_figure(browser, PAGE, ".lw-lanes", address) as opened:
+        yield opened
 
 
 def said(figure):

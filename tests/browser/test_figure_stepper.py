@@ -1,7 +1,7 @@
 """The backprop stepper of the built page: steps by mouse and keyboard, bad input."""
 
 import pytest
-from visits import bring_alive, open_context, visit, watch
+from visits import open_figure
 
 from lessons.widgets.stepper import derivatives, forward
 
@@ -12,12 +12,8 @@ INPUTS = {"w": 3.0, "x": 2.0, "b": -5.0, "y": 3.0}
 @pytest.fixture
 def opened(browser, address):
     """Open the chapter with the stepper alive."""
-    context = open_context(browser, "desktop", "light")
-    page = context.new_page()
-    faults = watch(page, address)
-    visit(page, f"{address}{PAGE}")
-    yield page, bring_alive(page, ".lw-card"), faults
-    context.close()
+    with open_figure(browser, PAGE, ".lw-card", address) as opened:
+        yield opened
 
 
 def said(figure):

@@ -2,7 +2,7 @@
 
 import pytest
 from book_site import ROOT, documents, pages
-from visits import SIZES, open_context, visit, watch
+from visits import SIZES, open_context, visit, wake, watch
 
 # Kept after the run, to be looked at.
 SCREENSHOTS = ROOT / "_build" / "screenshots"
@@ -32,6 +32,22 @@ TOO_WIDE = """() => {
 }"""
 
 
+# Pictures come when the reader does.
+LOAD = """() => Promise.all([...document.images].map(image => {
+  image.loading = 'eager';
+  return image.decode();
+}))"""
+
+
+def complete(page):
+    """Load all pictures and bring all figures alive, as for a reader at the end."""
+    page.evaluate(LOAD)
+    for box in page.locator(".alive").all():
+        wake(page, box)
+        assert "is-alive" in box.get_attribute("class")
+    page.evaluate("scrollTo(0, 0)")
+
+
 def keep(page, name, size, mode):
     """Store what a page looks like."""
     path = SCREENSHOTS / f"{name.replace('/', '_')}_{size}_{mode}.jpg"
@@ -46,6 +62,7 @@ def check_page(contexts, address, name, size, modes):
         visit(page, f"{address}{name}.html")
         assert page.evaluate("document.documentElement.dataset.theme") == modes[0]
         assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+        complete(page)
         assert page.evaluate(TOO_WIDE) == []
         keep(page, name, size, modes[0])
         page.evaluate(f"document.documentElement.dataset.theme = '{modes[1]}'")

@@ -2,7 +2,7 @@
 
 import pytest
 from book_site import chapters, parsed
-from visits import SIZES, bring_alive, open_context, visit, watch
+from visits import SIZES, bring_alive, open_context, visit, wake, watch
 
 from lessons.widgets import quiz
 
@@ -31,10 +31,7 @@ def test_every_figure_lives(browser, address, chapter, size):
     faults = watch(page, address)
     visit(page, f"{address}{chapter}.html")
     for box in page.locator(".alive").all():
-        box.scroll_into_view_if_needed()
-        page.wait_for_function(
-            "box => box.matches('.is-alive, .is-still')", arg=box.element_handle()
-        )
+        wake(page, box)
         assert "is-alive" in box.get_attribute("class")
         assert box.locator(".lw-title").is_visible()
         assert not box.locator(".alive-still").is_visible()

@@ -1,5 +1,7 @@
 """What the browser tests share: profiles, visits, and a list of what goes wrong."""
 
+import contextlib
+
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
 
@@ -47,13 +49,32 @@ def visit(page, url):
     page.evaluate("() => document.fonts.ready.then(() => true)")
 
 
+def wake(page, box):
+    """Scroll to a figure and wait until it lives, or has failed to."""
+    box.scroll_into_view_if_needed()
+    page.wait_for_function(
+        "box => box.matches('.is-alive, .is-still')", arg=box.element_handle()
+    )
+
+
 def bring_alive(page, inside=".lw"):
     """Scroll to the page's figures, one after another, until one holds `inside`."""
     for box in page.locator(".alive").all():
-        box.scroll_into_view_if_needed()
-        page.wait_for_function(
-            "box => box.matches('.is-alive, .is-still')", arg=box.element_handle()
-        )
+        wake(page, box)
         if box.locator(inside).count():
             return box
     raise AssertionError(f"no figure of {page.url} holds {inside}")
+
+
+@contextlib.contextmanager
+def open_figure(browser, place, inside, address):
+    """Open a page in a profile of its own with one figure alive.
+
+    Gives the page, the figure, and the list of what goes wrong.
+    """
+    context = open_context(browser, "desktop", "light")
+    page = context.new_page()
+    faults = watch(page, address)
+    visit(page, f"{address}{place}")
+    yield page, bring_alive(page, inside), faults
+    context.close()

@@ -1,5 +1,6 @@
 /* What a page does for its reader besides showing text.
-   1. A box that scrolls sideways can be reached by keyboard and has a name.
+   1. A box that scrolls sideways can be reached by keyboard and has a name; one that
+      does not is no stop, also where the page came with one for want of scripts.
    2. On paper every fold is open and the page is light; afterwards all is as it was. */
 "use strict";
 (() => {
@@ -17,10 +18,8 @@
       box.tabIndex = 0;
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", `${label}, scrolls sideways`);
-    } else if (box.getAttribute("aria-label")?.endsWith("scrolls sideways")) {
-      box.removeAttribute("tabindex");
-      box.removeAttribute("role");
-      box.removeAttribute("aria-label");
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
   }
 

@@ -1,5 +1,8 @@
-/* How the search ranks what it finds: as Sphinx does, but a chapter comes before a list.
-   Sphinx puts this file in front of its own search. */
+/* Sphinx puts this file in front of its own search. */
+// A page from the disk may not fetch another, so there are no excerpts to show.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+/* The search ranks what it finds as Sphinx does, but a chapter comes before a list. */
 var Scorer = {
   score([page, , , , score]) {
     if (page.startsWith("notebooks/")) return score + 3;
