@@ -139,7 +139,7 @@ def test_a_poisoned_answer_never_passes(id):
 
 
 def test_every_chapter_is_complete():
-    assert COMPLETE == list(NOTEBOOKS)
+    assert list(NOTEBOOKS) == COMPLETE
 
 
 @pytest.mark.parametrize("number", COMPLETE)

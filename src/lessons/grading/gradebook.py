@@ -7,13 +7,18 @@ import datetime
 import io
 import logging
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lessons.grading.course import IDENT, Course, CourseError, write_json
+from lessons.grading.course import IDENT, Course, CourseError, write_json, write_text
 
+# nbgrader's template loads MathJax from another host whatever it is told. A page of
+# feedback needs no script.
+SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
 # Folders that hold one folder for each student.
 PERSONAL = ("received", "submitted", "autograded", "feedback")
 
@@ -24,7 +29,9 @@ def nbgrader(course: Course) -> Iterator[Any]:
     from nbgrader.apps import NbGrader
     from nbgrader.apps.api import NbGraderAPI
 
-    before = Path.cwd()
+    before, path = Path.cwd(), os.environ.get("PATH", "")
+    # nbgrader starts `alembic`, which lies beside the interpreter.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
     os.chdir(course.root)
     try:
         app = NbGrader()
@@ -35,6 +42,7 @@ def nbgrader(course: Course) -> Iterator[Any]:
         yield NbGraderAPI(config=app.config)
     finally:
         os.chdir(before)
+        os.environ["PATH"] = path
 
 
 def said(result: dict) -> None:
@@ -131,7 +139,11 @@ def feedback(course: Course, assignment: str, student: str) -> Path:
     """Write a student's page of feedback."""
     with nbgrader(course) as api, quiet():
         said(api.generate_feedback(assignment, student, force=True))
-    return course.root / "feedback" / student / assignment
+    folder = course.root / "feedback" / student / assignment
+    for page in folder.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        write_text(page, SCRIPT.sub("", text))
+    return folder
 
 
 def forget(course: Course, student: str) -> int:
