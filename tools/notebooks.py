@@ -163,10 +163,15 @@ def hand_out(path: Path) -> bool:
     """Write the student's version beside a source; return whether it changed."""
     from lessons.grading.cells import student_version
 
+    notebook = student_version(read(path))
+    for cell in notebook.cells:
+        # It lies one folder deeper than its source.
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../", "](../../")
     target = path.parent / "student" / path.name
     target.parent.mkdir(exist_ok=True)
     target.touch()
-    return write(target, normalise(student_version(read(path)), path.stem))
+    return write(target, normalise(notebook, path.stem))
 
 
 def execute(path: Path):

@@ -274,7 +274,7 @@ found = [
     os.path.join(top, name)
     for top, _, names in os.walk("/")
     for name in names
-    if not top.startswith(("/proc", "/usr", "/dev"))
+    if not top.startswith(("/proc", "/usr", "/dev")) and "site-packages" not in top
     and (name == "gradebook.db" or name.endswith(".toml") and "answers" in top
          or "hidden" in top and name.startswith("ch"))
 ]

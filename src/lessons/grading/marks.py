@@ -167,7 +167,7 @@ def dotted_names(code: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute | ast.Name):
             found.append(full_name(node, known))
-    return [name for name in found if name]
+    return [*known.values(), *(name for name in found if name)]
 
 
 def full_name(node: ast.AST, known: dict[str, str]) -> str:
