@@ -45,10 +45,22 @@ def targets(paths: tuple[str, ...]) -> Iterator[tuple[str, Any, str]]:
             except ImportError:  # Optax, say, where the package stands alone
                 continue
             for each, value in list(vars(owner).items()):
-                if callable(value) and not each.startswith("_"):
+                public = callable(value) and not each.startswith("_")
+                if public and belongs(owner, each, value):
                     yield f"{module}.{each}", owner, each
         elif place := target(path):
             yield path, *place
+
+
+def belongs(owner: Any, name: str, value: Any) -> bool:
+    """Return whether a function is a module's own, not one that it only uses.
+
+    `lessons.dnn` uses `relu` and `pairwise`; an answer may use them too.
+    """
+    if not owner.__name__.startswith("lessons."):
+        return True
+    own = getattr(value, "__module__", None) == owner.__name__
+    return own or name in getattr(owner, "__all__", ())
 
 
 def refusal(path: str):
