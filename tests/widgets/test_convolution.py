@@ -66,7 +66,7 @@ def test_sizes_and_the_formula(js, size, kernel, stride, padding, dilation):
     expected = cnn.conv_size(size, kernel, stride, padding, dilation)
     numbers = (size, kernel, stride, padding, dilation)
     assert js("cnn.js", "convSize", *numbers) == expected
-    written = js("convolution.js", "sizeFormula", *numbers)
+    written = js("sliding.js", "sizeFormula", *numbers)
     sum_, result = written.split(" = ")
     inside = sum_.strip("⌊").replace("⌋", "").replace("·", "*").replace("−", "-")
     assert eval(inside.replace("/", "//")) == expected == int(result)
@@ -75,14 +75,14 @@ def test_sizes_and_the_formula(js, size, kernel, stride, padding, dilation):
 def test_a_kernel_that_does_not_fit_is_said_in_words(js):
     explorer = ConvolutionExplorer(CONV1)
     assert explorer.picture.startswith("dark half"), "4 x 4, smaller than 5 x 5"
-    got = js("convolution.js", "answers", settings(explorer))
+    got = js("sliding.js", "answers", settings(explorer))
     assert got["data"] == []
     assert "reaches over 5 pixels" in got["why"] and "has 4." in got["why"]
-    assert "no place" in js("convolution.js", "sizeFormula", 4, 5, 1, 0, 1)
+    assert "no place" in js("sliding.js", "sizeFormula", 4, 5, 1, 0, 1)
     with pytest.raises(ValueError, match="within 4 pixels, got 5"):
         explorer.output()
     explorer.padding = 1
-    assert js("convolution.js", "answers", settings(explorer))["why"] == ""
+    assert js("sliding.js", "answers", settings(explorer))["why"] == ""
 
 
 @pytest.mark.parametrize("steps", [
@@ -93,10 +93,10 @@ def test_windows_products_and_sums(js, steps):
     kernel = [[1.5, -2.0, 0.25], [0.5, 3.0, -1.0]]
     explorer = ConvolutionExplorer(None, {"mine": image}, kernel=kernel, **steps)
     out = np.asarray(explorer.output())
-    whole = js("convolution.js", "answers", settings(explorer))
+    whole = js("sliding.js", "answers", settings(explorer))
     np.testing.assert_allclose(np.reshape(whole["data"], out.shape), out, atol=1e-5)
     for row, column in [(0, 0), (1, 2), (out.shape[0] - 1, out.shape[1] - 1)]:
-        at = js("convolution.js", "windowAt", settings(explorer), row, column)
+        at = js("sliding.js", "windowAt", settings(explorer), row, column)
         products = np.array(at["pixels"]) * kernel
         np.testing.assert_allclose(at["products"], products, atol=1e-12)
         assert at["sum"] == pytest.approx(float(out[row, column]), abs=1e-5)

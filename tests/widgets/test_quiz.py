@@ -1,9 +1,13 @@
 """Quizzes: what every chapter asks, what is shown without scripts, what is counted."""
 
+import math
 import re
 
+import jax
+import jax.numpy as jnp
 import pytest
 
+from lessons import activations, cnn
 from lessons.widgets import Quiz, quiz
 
 CHAPTERS = quiz.chapters()
@@ -97,3 +101,59 @@ QUIZ = [
 def test_answers_are_counted(js, answers, right, said):
     assert js("quiz.js", "score", QUIZ, answers) == right
     assert said in js("quiz.js", "progress", QUIZ, answers)
+
+
+# What the texts quote, with a place for the number, and the number computed anew.
+
+
+def first_steps(count):
+    """Return how much too long Adam's steps are without its correction."""
+    t = jnp.arange(1, count + 1)
+    return (1 - 0.9**t) / jnp.sqrt(1 - 0.999**t)
+
+
+def kept_by_relu():
+    """Return what ReLU leaves of the mean square of symmetric inputs."""
+    z = jnp.linspace(-3, 3, 2001)
+    return float(jnp.mean(activations.relu(z) ** 2) / jnp.mean(z**2))
+
+
+def share_error(right, total):
+    """Return the standard error of a share, in points."""
+    share = right / total
+    return 100 * math.sqrt(share * (1 - share) / total)
+
+
+def conv_parameters():
+    """Return the number of parameters of 16 kernels over 6 channels."""
+    conv = cnn.conv_init(jax.random.key(0), (5, 5), 6, 16)
+    return sum(leaf.size for leaf in jax.tree.leaves(conv))
+
+
+EPSILON = float(jnp.finfo(jnp.float32).eps)
+QUOTED = [
+    ("01_activations", "sigmoid-slope", "20, about {:.0e}", 0.25**20),
+    ("02_backprop", "step", "rounding error is about {:.0e}", EPSILON),
+    ("02_backprop", "step", "smaller than about {:.3f}", EPSILON ** (1 / 3)),
+    ("03_dnn", "chance", "ln 2, about {:.3f}", math.log(2)),
+    ("03_dnn", "he", "about {:,.0f}", round(kept_by_relu() ** -10, -3)),
+    ("04_training_loop", "bias-correction", "0.0316, about {:.1f}", first_steps(1)[0]),
+    ("04_training_loop", "bias-correction", "to {:.1f} at", first_steps(50).max()),
+    ("04_training_loop", "bias-correction", "step {}", first_steps(50).argmax() + 1),
+    ("07_cnn", "parameters", "+ 16 = {:,}.", conv_parameters()),
+    ("07_cnn", "size", "/ 1 + 1 is {}.", cnn.conv_size(28, 5, padding=2)),
+    ("07_cnn", "interval", "digits, {:.2f} %", 100 * 1971 / 2000),
+    ("07_cnn", "interval", "about {:.2f} points", share_error(1971, 2000)),
+    ("08b_sequences", "bits", "the power 2.08, about {:.1f},", 2**2.08),
+    ("09_transformer", "root", "standard deviation of {:.0f}.", math.sqrt(64)),
+    ("09b_translation", "bleu", "is about {:.2f},", math.exp(1 - 12 / 3)),
+]
+
+
+@pytest.mark.parametrize(("chapter", "name", "text", "value"), QUOTED)
+def test_a_number_that_a_quiz_quotes_is_right(chapter, name, text, value):
+    [question] = [q for q in quiz._read(chapter) if q["id"] == name]
+    choices = [c[part] for c in question["choices"] for part in ("text", "why")]
+    number = value if isinstance(value, float | int) else value.item()
+    wanted = text.format(number).replace("e-0", "e-")
+    assert wanted in " ".join([question["ask"], *choices])

@@ -1,5 +1,7 @@
 """Optimizer race: five rules from one start on a map of a loss surface."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,6 +119,8 @@ def descend(surface: str, rule: str, rate: float, start, steps: int, decay=DECAY
 class OptimizerRace(LiveFigure):
     """Run five optimizers side by side on a map of a loss surface.
 
+    Another surface brings its own start and rates.
+
     Parameters
     ----------
     surface : str
@@ -140,8 +144,10 @@ class OptimizerRace(LiveFigure):
 
     Examples
     --------
-    >>> OptimizerRace(surface="saddle", steps=100)
-    OptimizerRace()
+    >>> race = OptimizerRace(surface="saddle", steps=100)
+    >>> race.surface = "two"
+    >>> race.start
+    [3.2, 1.2]
     """
 
     _esm = bundle("race.js")
@@ -150,6 +156,16 @@ class OptimizerRace(LiveFigure):
     rates = traitlets.Dict().tag(sync=True)
     steps = traitlets.Int(60, min=1, max=500).tag(sync=True)
     presets = traitlets.Dict(PRESETS, read_only=True).tag(sync=True)
+
+    def __init__(self, **settings: Any) -> None:
+        """Take the settings; only a later change of the surface overrides them."""
+        super().__init__(**settings)
+        self.observe(self._take_preset, "surface")
+
+    def _take_preset(self, _: Any) -> None:
+        """Go to the start of the surface, with its rates."""
+        self.start = self._start()
+        self.rates = self._rates()
 
     @traitlets.default("start")
     def _start(self):

@@ -1,6 +1,7 @@
 // Activation explorer: value and derivative at one point, and what fifty layers make of
 // a signal and of its gradient.
-import { button, chart, choice, el, frame, legend, link, short, slider } from "./ui.js";
+import { button, choice, el, frame, link, short, slider } from "./ui.js";
+import { chart, legend } from "./chart.js";
 import { ACTIVATIONS, ACTIVATION_NAMES, normals } from "./maths.js";
 
 const WIDTH = 32, EXAMPLES = 24, LAYERS = 50;
@@ -86,8 +87,8 @@ function render({ model, el: host }) {
     label: "", x: [0, LAYERS], y: [-12, 6], xLabel: "layer", yLabel: "root mean square, power of 10",
   });
   stage.append(
-    el("div", {}, shape.node, legend([["value", "blue"], ["derivative", "red"]])),
-    el("div", {}, depth.node, legend([["signal, forwards", "blue"], ["gradient, backwards", "red"]])),
+    el("div", {}, shape.node, legend([["value", "blue"], ["derivative", "red", "dashed"]])),
+    el("div", {}, depth.node, legend([["signal, forwards", "blue"], ["gradient, backwards", "red", "dashed"]])),
   );
 
   function update() {

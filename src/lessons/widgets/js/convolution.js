@@ -1,74 +1,12 @@
 // Convolution explorer: a kernel slides over an image, one place at a time.
-import { button, choice, el, frame, link, numberField, onTheme, short } from "./ui.js";
-import { convolve, convSize, framed } from "./cnn.js";
+import { button, choice, el, frame, link, numberField, onTheme } from "./ui.js";
+import { framed } from "./cnn.js";
+import { answers, imageOf, sizeFormula, windowAt } from "./sliding.js";
+import { decimals, matrix, words } from "./matrix.js";
 import { grid, palette } from "./pixels.js";
 
 /** The largest image whose numbers are written into its cells. */
 const WRITTEN = 9;
-
-const flat = (rows) => Float64Array.from(rows.flat());
-const words = (v, digits = 3) => short(Math.abs(v) < 5e-7 ? 0 : Number(v.toFixed(digits)), 3);
-// Decimals in the cells of a kernel: as many as there is room for.
-const decimals = (kernel) => (Math.max(kernel.length, kernel[0].length) > 3 ? 2 : 3);
-
-/** The image of a table of grey levels from 0 to 255: rows, columns, and data from 0 to 1. */
-export function imageOf(grey) {
-  return { rows: grey.length, columns: grey[0].length, channels: 1, data: flat(grey).map((v) => v / 255) };
-}
-
-/** All answers of a kernel (rows of numbers) to an image, and why there are none if it
-    does not fit. */
-export function answers({ grey, kernel, bias, stride, padding, dilation }) {
-  const image = imageOf(grey), size = [kernel.length, kernel[0].length, 1, 1];
-  const out = convolve({ size, w: flat(kernel), b: [bias] }, image, { stride, padding, dilation });
-  const reach = size.slice(0, 2).map((k) => dilation * (k - 1) + 1);
-  const room = [image.rows, image.columns].map((n) => n + 2 * padding);
-  const tight = reach[0] > room[0] ? 0 : reach[1] > room[1] ? 1 : -1;
-  const why = tight < 0 ? "" : `The kernel reaches over ${reach[tight]} pixels, and the image ` +
-    `with its padding has ${room[tight]}. Take more padding, less dilation, a smaller kernel or a larger image.`;
-  return { ...out, reach, why };
-}
-
-/** One place of the window: its pixels, their products with the kernel, and the sum. */
-export function windowAt({ grey, kernel, bias, stride, padding, dilation }, row, column) {
-  const x = framed(imageOf(grey), padding);
-  const pixels = kernel.map((line, d) => line.map((_, e) =>
-    x.data[(row * stride + d * dilation) * x.columns + column * stride + e * dilation]));
-  const products = kernel.map((line, d) => line.map((w, e) => w * pixels[d][e]));
-  return { pixels, products, sum: products.flat().reduce((a, b) => a + b, 0) + bias };
-}
-
-/** The formula of the output's size with the present numbers. */
-export function sizeFormula(size, kernel, stride, padding, dilation) {
-  const result = convSize(size, kernel, stride, padding, dilation);
-  const inside = `${size} + 2 · ${padding} − ${dilation} · (${kernel} − 1) − 1`;
-  return `⌊(${inside}) / ${stride}⌋ + 1 = ${result > 0 ? result : "no place"}`;
-}
-
-/** A table of cells that is coloured by its numbers; `inputs` makes them editable. */
-function matrix(caption, onedit = null) {
-  const body = el("tbody"), table = el("table", { class: "lw-matrix", "aria-label": caption }, body);
-  const node = el("div", {}, el("div", { class: "lw-caption", "aria-hidden": "true" }, caption), table);
-  let made = "";
-  function build(values) {
-    made = `${values.length}x${values[0].length}`;
-    body.replaceChildren(...values.map((line, d) => el("tr", {}, ...line.map((_, e) =>
-      el("td", {}, onedit ? onedit(d, e) : "")))));
-  }
-  function show(values) {
-    if (`${values.length}x${values[0].length}` !== made) build(values);
-    const reach = Math.max(...values.flat().map(Math.abs), 1e-9), digits = decimals(values);
-    table.classList.toggle("lw-large", digits === 2);
-    values.forEach((line, d) => line.forEach((v, e) => {
-      const cell = body.rows[d].cells[e], share = Math.round((35 * Math.abs(v)) / reach);
-      const tone = v < 0 ? "red" : "blue";
-      cell.style.background = `color-mix(in srgb, var(--lw-${tone}) ${share}%, var(--lw-paper))`;
-      if (!onedit) cell.textContent = words(v, digits);
-    }));
-  }
-  const clear = () => { body.replaceChildren(); made = ""; };
-  return { node, body, show, clear };
-}
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 

@@ -1,6 +1,7 @@
 // Memory explorer: what is left of a pulse step by step, and how far back the gradient
 // reaches, in a plain network, a GRU and an LSTM.
-import { chart, choice, el, frame, legend, link, powerOfTen, short, slider, svg } from "./ui.js";
+import { choice, el, frame, link, short, slider, svg } from "./ui.js";
+import { chart, legend, powerOfTen } from "./chart.js";
 import { float32s } from "./bytes.js";
 import { backThroughTime, cutCells, unroll } from "./cells.js";
 

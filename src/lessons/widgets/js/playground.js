@@ -1,5 +1,6 @@
 // Playground: choose a task and a network, train it here, and watch its border.
-import { button, chart, choice, el, frame, legend, link, logField, numberField, onTheme, short, tickBox } from "./ui.js";
+import { button, choice, el, frame, link, logField, numberField, onTheme, short, tickBox } from "./ui.js";
+import { chart, legend } from "./chart.js";
 import { ACTIVATION_NAMES } from "./maths.js";
 import { RULE_NAMES } from "./nn.js";
 import { border, dots, gridPicture, palette, sharpCanvas, unitPlaces, weights } from "./surface.js";
@@ -93,7 +94,7 @@ function render({ model, el: host }) {
       bind("held_out", (set) => tickBox({
         label: "Held-out points", value: model.get("held_out"), onchange: set,
       }), repaint)),
-    el("div", {}, curve.node, legend([["training", "blue"], ["held out, dashed", "red"], ["chance, ln 2, dotted", "quiet"]]),
+    el("div", {}, curve.node, legend([["training", "blue"], ["held out", "red", "dashed"], ["chance, ln 2", "quiet", "dotted"]]),
       readout),
     el("div", { class: "lw-wide" }, map.canvas, el("div", { class: "lw-row" }, shown.node,
       el("p", { class: "lw-key" }, "Point at a unit to see its surface. Negative weights are blue and dashed."))),
