@@ -22,7 +22,7 @@ FULL = 17.0  # the eighth question waits for a person
 LOOP = "while True:\n    pass\n"
 STOLEN = """
 import glob, os, sqlite3
-for path in glob.glob("/**/gradebook.db", recursive=True) + ["PLACE/gradebook.db"]:
+for path in glob.glob("/*/gradebook.db") + ["PLACE/gradebook.db"]:
     try:
         with sqlite3.connect(path) as book:
             book.execute("update grade set auto_score = 495")

@@ -13,7 +13,6 @@ import contextlib
 import importlib
 import json
 import os
-import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -30,6 +29,8 @@ def become(uid: int | None) -> None:
 
 def limit(limits: dict[str, int]) -> None:
     """Set this process' limits; children inherit them."""
+    import resource  # here, because Windows has none and reads the rest
+
     for name, value in limits.items():
         with contextlib.suppress(ValueError):
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
