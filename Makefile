@@ -7,7 +7,7 @@ PORT ?= 8000
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test lab notebooks test-portable mutants bench release lock clean
+.PHONY: help book serve test lab notebooks test-portable mutants bench release instructors lock clean
 
 help:  ## list the commands
 	@echo "From One Neuron to a Large Model"
@@ -65,6 +65,9 @@ release: $(STAMP)  ## wheel, sources, site and PDF of this version into dist/
 	rm -rf _build/html
 	$(MAKE) book
 	$(BIN)/python tools/release.py
+
+instructors: $(STAMP)  ## the book with solutions, to _build/instructors/html
+	$(BIN)/python tools/instructors.py
 
 lock: $(STAMP)  ## write requirements.txt anew (UPGRADE=1 for newer versions)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes \

@@ -36,7 +36,9 @@ def documents() -> list[str]:
 def chapters() -> dict[str, str]:
     """Map the chapters' documents to their titles in `_toc.yml`."""
     listed = entries(read("_toc.yml"))
-    return {e["file"]: e["title"] for e in listed if e["file"].startswith("notebooks/0")}
+    return {
+        e["file"]: e["title"] for e in listed if e["file"].startswith("notebooks/0")
+    }
 
 
 def pages() -> list[str]:

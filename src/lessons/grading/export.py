@@ -64,7 +64,8 @@ def moodle(rows: list[dict], students: dict[str, Student]) -> list[list[str]]:
 
 def safe(cell: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" and not is_number(cell) else cell
+    risky = cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if risky and not is_number(cell) else cell
 
 
 def is_number(text: str) -> bool:

@@ -20,7 +20,7 @@ from lessons.grading.course import (
     write_json,
 )
 from lessons.grading.marks import Chapter, Marked, chapter, mark, refused_source
-from lessons.grading.sandbox import Limits, Sandbox
+from lessons.grading.sandbox import Limits, Sandbox, require
 
 MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)
 
@@ -152,13 +152,21 @@ def mark_submission(
     trust: bool = False,
     cache: Path | None = None,
 ) -> dict:
-    """Mark one student's submission, or return the marks that are there already."""
+    """Mark one student's submission, or return the marks that are there already.
+
+    Raises
+    ------
+    NoSandbox
+        If it must be run, and there is neither a sandbox nor `trust`.
+    """
     path = course.submitted(assignment, student) / course.release(assignment).name
     key = fingerprint(course, assignment, student, path.read_bytes())
     place = course.marks(assignment, student)
     known = read_json(place)
     if known.get("key") == key:
         return known
+    if not trust:
+        require()
     numbers = course.seed(assignment, student), course.variant(assignment, student)
     checks = chapter(assignment, course.hidden())
     results = mark_notebook(
