@@ -144,6 +144,29 @@ def test_interactive_figures_stand_on_the_other_modules(file):
     assert "matplotlib" not in outside
 
 
+# Exercises check what the other modules teach; grading stands on the exercises.
+CHECKS = sorted((PACKAGE / "exercises").glob("*.py"))
+GRADING = sorted((PACKAGE / "grading").glob("*.py"))
+
+
+@pytest.mark.parametrize("file", CHECKS, ids=[file.stem for file in CHECKS])
+def test_exercises_need_nothing_but_the_package(file):
+    outside, own = imports(file)
+    assert own <= set(MAY_IMPORT) | {"exercises"}
+    assert not outside & {"nbgrader", "nbformat", "optax", "sklearn", "matplotlib"}
+
+
+@pytest.mark.parametrize("file", GRADING, ids=[file.stem for file in GRADING])
+def test_grading_stands_on_the_exercises(file):
+    _, own = imports(file)
+    assert own <= {"exercises", "grading"}
+
+
+def test_nothing_but_grading_needs_grading():
+    files = [*MODULES, *FIGURES, *CHECKS]
+    assert [f.name for f in files if "grading" in imports(f)[1]] == []
+
+
 # Versions.
 
 LOCK = (ROOT / "requirements.txt").read_text()
