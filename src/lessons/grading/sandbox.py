@@ -199,6 +199,8 @@ class Sandbox:
             # One user for each sandbox: the limit on processes counts by user.
             "uid": 61000 + os.getpid() % 4000 if os.geteuid() == 0 else None,
             "alone": True,
+            # Names on the process list whose sandbox it is.
+            "owner": os.getpid(),
             "imports": ["jax.numpy", "lessons.exercises.local", *imports],
             "limits": {
                 "CPU": self.limits.cpu,
