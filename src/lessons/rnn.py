@@ -165,7 +165,8 @@ def rnn(
 
     _check_input(x, params["w_x"], lengths)
     state = _start(x, params["w_h"].shape[0], state)
-    return _read(step, params, x @ params["w_x"] + params["b"], lengths, state)
+    inputs = _time_first(x) @ params["w_x"] + params["b"]
+    return _read(step, params, inputs, lengths, state)
 
 
 def lstm_init(key: Array, n_in: int, width: int) -> Params:
@@ -267,7 +268,8 @@ def lstm(
     h, c = (None, None) if state is None else state
     width = params["w_h"].shape[0]
     state = LstmState(_start(x, width, h), _start(x, width, c))
-    return _read(step, params, _gates(x, params["w_x"]) + params["b"], lengths, state)
+    inputs = _gates(_time_first(x), params["w_x"]) + params["b"]
+    return _read(step, params, inputs, lengths, state)
 
 
 def gru_init(key: Array, n_in: int, width: int) -> Params:
@@ -367,7 +369,8 @@ def gru(
 
     _check_input(x, params["w_x"], lengths)
     state = _start(x, params["w_h"].shape[0], state)
-    return _read(step, params, _gates(x, params["w_x"]) + params["b"], lengths, state)
+    inputs = _gates(_time_first(x), params["w_x"]) + params["b"]
+    return _read(step, params, inputs, lengths, state)
 
 
 def _gates_init(key: Array, n_in: int, width: int, gates: int) -> Params:
@@ -389,6 +392,14 @@ def _gates(x: Array, w: Array) -> Array:
     n_in, gates, width = w.shape
     flat = x.reshape(-1, n_in) @ w.reshape(n_in, gates * width)
     return flat.reshape(*x.shape[:-1], gates, width)
+
+
+def _time_first(x: Array) -> Array:
+    """Turn (B, T, D) into (T, B, D): scan walks the leading axis.
+
+    Before the product with the weights, because its result is as wide as all gates.
+    """
+    return jnp.moveaxis(x, 1, 0)
 
 
 def _check_input(x: Array, w_x: Array, lengths: Array | None) -> None:
@@ -416,7 +427,7 @@ def _read(
     lengths: Array | None,
     state: State,
 ) -> tuple[Array, State]:
-    """Scan a step over time; beyond a sequence's end keep its state and show 0."""
+    """Scan a step over inputs (T, B, ...); past a sequence's end keep state, show 0."""
     # A scan hands on one type: the one that all take part in, a float at least.
     dtype = jnp.result_type(*jax.tree.leaves((params, inputs, state)), 0.0)
     inputs, state = jax.tree.map(lambda a: jnp.asarray(a, dtype), (inputs, state))
@@ -427,7 +438,6 @@ def _read(
         new = jax.tree.map(lambda a, b: jnp.where(real[:, None], a, b), new, old)
         return new, jnp.where(real[:, None], output, 0)
 
-    inputs = jnp.moveaxis(inputs, 1, 0)  # time first: scan walks the leading axis
     if lengths is None:
         state, outputs = lax.scan(step, state, inputs)
     else:
