@@ -118,6 +118,9 @@ def chromium() -> Iterator:
         browser.close()
 
 
+# The foot of each sheet names the edition, so the end of a page need not.
+NO_END = ".bd-footer-content { display: none !important; }"
+
 # Chromium remembers the place of an id only where a link in the page leads to it, so
 # each id gets a link that is not seen. It answers with the headings of the page.
 PREPARE = """async () => {
@@ -150,6 +153,7 @@ def read(pdf: bytes) -> PdfReader:
 def print_document(page, address: str, entry: Entry) -> Printed:
     """Print one page of the site."""
     page.goto(f"{address}{entry.document}.html", wait_until="load")
+    page.add_style_tag(content=NO_END)
     found = page.evaluate(PREPARE)
     reader = read(page.pdf(**PAPER))
     places = {

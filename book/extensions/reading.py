@@ -28,10 +28,6 @@ MONTHS = [
 
 GOALS = "You will be able to"
 MINUTES = "Time"
-LONG_SIGNATURE = re.compile(
-    r"<dl>\s*((?:<dd><em class=\"sig-param\">.*?</dd>\s*)+)</dl>", re.DOTALL
-)
-EMPTY_HEADER = re.compile(r"<th[^>]*>\s*(<p>\s*</p>)?\s*</th>")
 
 
 # The numbers.
@@ -70,19 +66,9 @@ def edition() -> dict[str, str]:
     }
 
 
-def lines_of_signature(found: re.Match) -> str:
-    """Turn a long signature's list, which has no terms, into lines."""
-    lines = found[1].replace("<dd>", '<span class="sig-line">')
-    return lines.replace("</dd>", "</span>")
-
-
 def fill_templates(app, pagename, templatename, context, doctree) -> None:
     """Give the templates the edition, and mend what the theme leaves unnamed."""
     context["edition"] = edition()
-    # The corner of a table is no header, and a list holds list items.
-    body = EMPTY_HEADER.sub("<td></td>", context.get("body", ""))
-    body = body.replace('role="doc-biblioentry"', 'role="listitem"')
-    context["body"] = LONG_SIGNATURE.sub(lines_of_signature, body)
     draw = context["generate_toctree_html"]
     label = '<summary aria-label="Pages of this chapter">'
 
