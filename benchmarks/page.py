@@ -64,9 +64,9 @@ BOUNDS = {
         "The compiler is the same, and Flax multiplies the inputs inside the loop. "
         "Ours does so once for all steps, but when this was measured it put time first "
         "*after* that product, and so copied an array four times as wide as the "
-        "inputs, a part for each gate. The package now turns the inputs themselves. Side by "
-        "side on a busy machine that took 6 % less processor time than before, and 9 % "
-        "less than Flax."
+        "inputs, a part for each gate. The package now turns the inputs themselves. "
+        "Side by side on a busy machine that took 6 % less processor time than before, "
+        "and 9 % less than Flax."
     ),
     ("Transformer", "PyTorch"): (
         "Most of its time is spent in matrix products that run near the machine's "
