@@ -11,6 +11,8 @@ import nbformat
 import pytest
 from conftest import SOURCES, solved, written
 
+from lessons.grading import course as courses
+from lessons.grading import gradebook
 from lessons.grading.cells import grade_id
 from lessons.grading.cli import main
 
@@ -86,6 +88,11 @@ def test_the_session_of_the_page(tmp_path, monkeypatch, capsys, boxed):
     for command, shown in steps:
         printed = run(command, capsys).rstrip("\n")
         assert [line.rstrip() for line in printed.splitlines()] == shown, command
+    here = courses.load(tmp_path / "dl-2027")
+    with gradebook.nbgrader(here) as api, api.gradebook as book:
+        ada = book.find_student("ada")
+        named = (ada.first_name, ada.last_name, ada.email)
+    assert named == ("Ada", "Lovelace", "ada@example.org")
 
 
 @pytest.mark.parametrize("word", ["course init", "release", "collect", "grade"])

@@ -19,6 +19,7 @@ DEFAULT_HINTS = {
     "unanswered": "The answer is still empty: replace the three dots.",
     "raises": "The answer stops with an error on this input.",
     "undefined": "The cell of the answer does not get as far as this name.",
+    "kind": "Return arrays, numbers, lists or dictionaries of them, and nothing else.",
     "ended": "An endless loop, or too much memory?",
     "finished": "The exercise asks you to write this yourself, from simpler parts.",
     "shape": "The shape is not the expected one.",

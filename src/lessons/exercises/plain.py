@@ -66,7 +66,9 @@ def to_plain(value: Any, depth: int = 0) -> Any:
     import jax
 
     if depth > DEPTH:
-        raise AnswerError(f"it returned values nested more than {DEPTH} deep")
+        raise AnswerError(f"it returned values nested more than {DEPTH} deep", "kind")
+    if value is ...:  # the three dots of an answer that is not written yet
+        return None
     if value is None or type(value) is str:
         return value
     if isinstance(value, dict):
@@ -82,7 +84,9 @@ def to_plain(value: Any, depth: int = 0) -> Any:
         kind = f"an array of {array.dtype} with {array.nbytes} bytes"
     else:
         kind = type(value).__name__
-    raise AnswerError(f"expected numbers in arrays, lists or dictionaries, got {kind}")
+    raise AnswerError(
+        f"expected numbers in arrays, lists or dictionaries, got {kind}", "kind"
+    )
 
 
 def encode(value: Any) -> Any:

@@ -14,7 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lessons.grading.course import IDENT, Course, CourseError, write_json, write_text
+from lessons.grading.course import (
+    IDENT,
+    Course,
+    CourseError,
+    read_json,
+    write_json,
+    write_text,
+)
+from lessons.grading.roster import read_students
 
 # nbgrader's template loads MathJax from another host whatever it is told. A page of
 # feedback needs no script.
@@ -73,9 +81,9 @@ def autograde(course: Course, assignment: str, students: list[str]) -> Iterator[
 
     A mark that a person gave by hand stays.
     """
-    from lessons.grading.course import read_json
-
     with nbgrader(course) as api:
+        with api.gradebook as book:
+            enter_names(course, book, students)
         for student in students:
             place = course.marks(assignment, student)
             entered = place.with_suffix(".entered")
@@ -85,6 +93,19 @@ def autograde(course: Course, assignment: str, students: list[str]) -> Iterator[
                     said(api.autograde(assignment, student, force=True, create=True))
                 write_json(entered, {"key": key})
             yield student
+
+
+def enter_names(course: Course, book: Any, students: list[str]) -> None:
+    """Enter the names and addresses of the class list, where there is one."""
+    roster = course.root / "students.csv"
+    for each in read_students(roster) if roster.is_file() else []:
+        if each.id in students:
+            book.update_or_create_student(
+                each.id,
+                first_name=each.first_name or None,
+                last_name=each.last_name or None,
+                email=each.email or None,
+            )
 
 
 @contextlib.contextmanager
