@@ -95,6 +95,30 @@ def test_a_display_gets_the_environments_that_sphinx_gives_it(text, nowrap, tex)
     assert mathematics.display_tex(node) == tex
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        ("see ", ". Then", "x."),
+        ("see (", "), then", "(x),"),
+        ("the ", "-dimensional", "x-"),
+        ("the ", "th row", "xth"),
+        ("so ", " is", None),
+        ("so ", "beginning", None),
+        ("", "", None),
+    ],
+)
+def test_a_formula_keeps_what_touches_it(before, after, whole):
+    parts = [nodes.Text(before), nodes.math("", "x"), nodes.Text(after)]
+    paragraph = nodes.paragraph("", "", *parts)
+    mathematics.glue(paragraph[1])
+    assert paragraph.astext() == f"{before}x{after}"
+    glued = [
+        n.astext() for n in paragraph.findall(nodes.inline) if "glued" in n["classes"]
+    ]
+    assert glued == ([whole] if whole else [])
+    assert len(list(paragraph.findall(nodes.math))) == 1
+
+
 def test_the_sheet_holds_the_used_glyphs_alone(typesetter):
     typesetter.typeset(r"\left(\begin{matrix}q\\q\\q\\q\\q\end{matrix}\right)", True)
     css = typesetter.sheet()

@@ -105,9 +105,12 @@ def test_pages_open_from_the_disk(browser):
 def test_search_works_from_the_disk(browser):
     context = open_context(browser, "desktop", "light")
     page = context.new_page()
+    faults = watch(page, "file:")
     page.goto((HTML / "search.html").as_uri() + "?q=sigmoid")
     page.locator("#search-results a[href*='activations']").first.wait_for()
+    page.locator(".search-summary", has_text="found").wait_for()
     context.close()
+    assert faults == []
 
 
 @pytest.mark.parametrize("name", list(chapters()))
