@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from lessons.grading import course as courses
-from lessons.grading import sandbox
+from lessons.grading import walls
 from lessons.grading.cells import grade_id
 from lessons.grading.grade import compiled
 from lessons.grading.marks import Chapter, chapter
@@ -28,7 +28,7 @@ ASSIGNMENT = "01"
 @pytest.fixture(scope="session")
 def boxed():
     """Skip without a sandbox; where everything has to hold, fail."""
-    reason = sandbox.missing()
+    reason = walls.missing()
     if reason and os.environ.get("CI"):
         pytest.fail(reason)
     if reason:

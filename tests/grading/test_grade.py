@@ -14,7 +14,7 @@ import pytest
 from conftest import ASSIGNMENT, SOURCES, solved, written
 
 from lessons.grading import course as courses
-from lessons.grading import export, feedback, grade, gradebook, intake, marking, sandbox
+from lessons.grading import export, feedback, grade, gradebook, intake, marking, walls
 from lessons.grading.cli import main
 
 NAME = "01_activations.ipynb"
@@ -284,7 +284,7 @@ def test_a_student_can_be_forgotten(course, batch, tmp_path):
 
 
 def test_without_a_sandbox_no_command_runs_code(course, batch, monkeypatch, capsys):
-    monkeypatch.setattr(sandbox, "missing", lambda: "bwrap is not here.")
+    monkeypatch.setattr(walls, "missing", lambda: "bwrap is not here.")
     for command in ("grade", "feedback"):
         assert main([command, ASSIGNMENT, "--course", str(course.root)]) == 1
         assert "--trust" in capsys.readouterr().err
@@ -293,7 +293,7 @@ def test_without_a_sandbox_no_command_runs_code(course, batch, monkeypatch, caps
 def test_trust_runs_without_a_sandbox(course, batch, tmp_path, monkeypatch):
     root = tmp_path / "dl"
     shutil.copytree(course.root, root)
-    monkeypatch.setattr(sandbox, "missing", lambda: "bwrap is not here.")
+    monkeypatch.setattr(walls, "missing", lambda: "bwrap is not here.")
     (root / "marks" / ASSIGNMENT / "good.json").unlink()
     shutil.rmtree(root / "submitted")
     here = courses.load(root)

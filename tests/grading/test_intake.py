@@ -8,8 +8,8 @@ import zipfile
 import pytest
 from conftest import ASSIGNMENT, solved, written
 
+from lessons.grading import arrivals, intake
 from lessons.grading import course as courses
-from lessons.grading import intake
 from lessons.grading.roster import match, plain, read_students
 
 CLASS = """\
@@ -135,7 +135,7 @@ def test_a_bomb_is_not_unpacked(course, tmp_path):
 
 
 def test_many_bombs_end_the_archive_and_not_the_batch(course, tmp_path, monkeypatch):
-    monkeypatch.setattr(intake, "MAX_ARCHIVE", 50_000_000)
+    monkeypatch.setattr(arrivals, "MAX_ARCHIVE", 50_000_000)
     big = b" " * 19_000_000
     members = [(f"ada/{n}_{NAME}", big) for n in range(5)]
     bad = zipped(tmp_path / "bad.zip", members)

@@ -10,9 +10,10 @@ import pytest
 from conftest import SOURCES, solved
 
 from lessons.exercises.plain import AnswerError
-from lessons.grading import sandbox
+from lessons.grading import walls
 from lessons.grading.marking import mark_notebook
-from lessons.grading.sandbox import Limits, NoSandbox, Sandbox
+from lessons.grading.sandbox import Sandbox
+from lessons.grading.walls import Limits, NoSandbox
 
 pytestmark = pytest.mark.usefixtures("boxed")
 QUICK = Limits(run=6, call=6, cpu=20, memory=3_000_000_000)
@@ -280,8 +281,8 @@ found += [p for p in {places!r} if os.path.exists(p)]
 
 
 def test_the_course_stays_hidden_where_it_lies_beside_the_interpreter(boxed, tmp_path):
-    place = Path(sandbox.interpreter()[-1]) / "a-course-of-a-test"
-    parts = sandbox.command({}, QUICK, hide=(place,))
+    place = Path(walls.interpreter()[-1]) / "a-course-of-a-test"
+    parts = walls.command({}, QUICK, hide=(place,))
     spot = [i for i, p in enumerate(parts) if p == "--tmpfs"]
     assert str(place) in [parts[i + 1] for i in spot]
 
@@ -404,12 +405,12 @@ found = {"a": [np.arange(6, dtype="f4").reshape(2, 3), 1, None, "text", True]}
 
 
 def test_without_a_sandbox_nothing_runs(monkeypatch):
-    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    monkeypatch.setattr(walls.shutil, "which", lambda name: None)
     with pytest.raises(NoSandbox, match=r"(?s)bubblewrap.*--trust"):
-        sandbox.require()
+        walls.require()
 
 
 def test_a_system_that_is_not_linux_is_told_of_the_container(monkeypatch):
-    monkeypatch.setattr(sandbox.sys, "platform", "darwin")
+    monkeypatch.setattr(walls.sys, "platform", "darwin")
     with pytest.raises(NoSandbox, match=r"(?s)needs Linux.*container"):
-        sandbox.require()
+        walls.require()

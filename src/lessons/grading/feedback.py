@@ -14,7 +14,7 @@ import nbformat
 from nbformat.v4 import new_output
 
 from lessons.exercises.plain import AnswerError
-from lessons.grading import gradebook, sandbox
+from lessons.grading import gradebook, walls
 from lessons.grading.course import (
     Course,
     CourseError,
@@ -156,7 +156,7 @@ def feedback(
         If nothing is graded.
     """
     if not trust:
-        sandbox.require()
+        walls.require()
     entered = sorted((course.root / "marks" / assignment).glob("*.entered"))
     students = [path.stem for path in entered]
     if not students:

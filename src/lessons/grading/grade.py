@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jax
 
-from lessons.grading import gradebook, intake, sandbox
+from lessons.grading import gradebook, intake, walls
 from lessons.grading.course import Course, CourseError, read_json, write_json
 from lessons.grading.marking import mark_submission, prime
 
@@ -66,7 +66,7 @@ def grade(
         If nothing is released or handed in.
     """
     if not trust:
-        sandbox.require()
+        walls.require()
     course.release(assignment)
     students = course.students(assignment)
     if not students:

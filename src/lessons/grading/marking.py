@@ -20,7 +20,8 @@ from lessons.grading.course import (
     write_json,
 )
 from lessons.grading.marks import Chapter, Marked, chapter, mark, refused_source
-from lessons.grading.sandbox import Limits, Sandbox, require
+from lessons.grading.sandbox import Sandbox
+from lessons.grading.walls import Limits, require
 
 MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)
 
