@@ -80,6 +80,8 @@ def solutions(folder: Path) -> list[str]:
     """
     found = []
     for file in sorted(folder.rglob("*.ipynb")):
+        if file.parent.name == "student":  # handed out, without solutions
+            continue
         for cell in cells(file.read_text(encoding="utf-8")):
             bodies = SOLUTION.findall(cell["source"])
             if not bodies and cell["metadata"].get("nbgrader", {}).get("solution"):
