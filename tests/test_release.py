@@ -225,6 +225,12 @@ def test_short_lines_and_given_cells_are_no_solutions(tmp_path):
     assert CHECKS.solutions(tmp_path) == []
 
 
+def test_a_students_version_is_no_source_of_solutions(tmp_path):
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / "01.ipynb").write_text(notebook(ANSWER))
+    assert CHECKS.solutions(tmp_path) == []
+
+
 def test_what_a_chapter_shows_is_no_secret(tmp_path):
     other = ANSWER.replace("relu", "rectified_linear_unit_by_me")
     exercises = tmp_path / "exercises"
