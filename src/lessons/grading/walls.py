@@ -53,11 +53,15 @@ class NoSandbox(RuntimeError):
 
 
 class Limits(NamedTuple):
-    """What an exercise may use: seconds, bytes and counts."""
+    """What an exercise may use: seconds, bytes and counts.
+
+    A call that compiles takes seconds on a busy machine, and a deadline that is missed
+    costs a student the points: the deadlines are long.
+    """
 
     start: float = 60
-    run: float = 20
-    call: float = 10
+    run: float = 30
+    call: float = 30
     notebook: float = 90
     cpu: int = 60
     memory: int = 4000 * MEGABYTE
