@@ -55,9 +55,10 @@ test-portable: $(STAMP)  ## instruction sets, versions of jax, Colab (LEG=avx fo
 mutants: $(STAMP)  ## sow faults in the package: do the tests notice?
 	$(BIN)/python tools/mutants.py
 
-bench: $(STAMP)  ## time the package next to PyTorch and Flax NNX (ten minutes)
+bench: $(STAMP)  ## time the package next to its peers, and grading (15 minutes)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/long_recipe.py
+	$(BIN)/python benchmarks/grading.py
 	$(BIN)/python benchmarks/page.py
 
 release: $(STAMP)  ## wheel, sources, site and PDF of this version into dist/

@@ -128,10 +128,22 @@ def longer_run(counted: dict) -> str:
     )
 
 
+def graded(took: dict) -> str:
+    """Return the sentence on grading a class."""
+    return (
+        f"Grading: the marks of {took['submissions']} submissions of "
+        f"{took['exercises']} exercises took {took['marks']:.0f} s on {took['jobs']} "
+        f"jobs of two cores, each exercise in a process of its own inside the sandbox, "
+        f"and their executed pages of feedback {took['pages']:.0f} s more."
+    )
+
+
 def generated() -> str:
     """Return the part of the page that comes from stored results."""
     longer = json.loads((HERE / "long_recipe.json").read_text())
-    return "\n".join([*comparison(stored()), "", longer_run(longer)])
+    took = json.loads((HERE / "grading.json").read_text())
+    parts = [*comparison(stored()), "", longer_run(longer), "", graded(took)]
+    return "\n".join(parts)
 
 
 def stored() -> dict | None:
