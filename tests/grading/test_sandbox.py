@@ -63,6 +63,7 @@ try:
 except OSError:
     pass
 """,
+    "a comparison with the library": "print(jax.nn.relu(jnp.ones(3)))",
     "a magic": "%timeit 1 + 1\n!ls\n?print",
 }
 
@@ -176,6 +177,15 @@ def relu_slope(x): return jnp.where(x > 0, 1.0, 0.0)
     "the finished function by another name": """
 from jax.nn import relu as mine
 def relu(x): return mine(x)
+def relu_slope(x): return jnp.where(x > 0, 1.0, 0.0)
+""",
+    "the finished function in a list": """
+kept = [jax.nn.relu]
+def relu(x): return kept[0](x)
+def relu_slope(x): return jnp.where(x > 0, 1.0, 0.0)
+""",
+    "the library's insides by path": """
+def relu(x): return jax._src.nn.functions.relu(x)
 def relu_slope(x): return jnp.where(x > 0, 1.0, 0.0)
 """,
     "the library's insides": """

@@ -1,5 +1,6 @@
 """What a student sees: one hint, the input, and never more than the package needs."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -143,7 +144,16 @@ def test_a_name_is_found_through_a_helper_a_closure_and_a_jit():
     def helper(x):
         return library(x)
 
-    for answer in (library, helper, jax.jit(helper), lambda x: helper(x)):
+    def default(x, f=library):
+        return f(x)
+
+    kept = {"f": [library], "g": functools.partial(library)}
+    in_a_list, in_a_dict = kept["f"], {"g": library}
+    answers = [library, helper, jax.jit(helper), lambda x: helper(x), default]
+    answers += [lambda x: in_a_list[0](x), lambda x: in_a_dict["g"](x)]
+    partial = kept["g"]
+    answers += [lambda x: partial(x)]
+    for answer in answers:
         with pytest.raises(AnswerError, match=r"jax\.nn\.relu"):
             check_names(answer, ("jax.nn.relu",))
     check_names(relu, ("jax.nn.relu",))

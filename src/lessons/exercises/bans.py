@@ -9,6 +9,7 @@ tell that from writing it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import types
 from collections.abc import Iterator
@@ -122,19 +123,28 @@ def reached(answer: Any) -> Iterator[Any]:
         # Helpers of the student's own module are followed, those of libraries not.
         if function.__module__ not in {getattr(answer, "__module__", None), "__main__"}:
             continue
-        waiting += named(function)
+        waiting += [part for each in named(function) for part in parts(each)]
 
 
 def named(function: types.FunctionType) -> list[Any]:
-    """Return the objects that a function's code names, in its globals and cells."""
+    """Return what a function's code names, in its globals, cells and defaults."""
     codes, names = [function.__code__], set()
     while codes:
         code = codes.pop()
         names |= set(code.co_names)
         codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    cells = function.__closure__ or ()
-    held = [c.cell_contents for c in cells if not empty(c)]
+    held = [c.cell_contents for c in function.__closure__ or () if not empty(c)]
+    held += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     return held + [function.__globals__[n] for n in names if n in function.__globals__]
+
+
+def parts(value: Any) -> list[Any]:
+    """Return what a container of a few things holds; another value is itself."""
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args]
+    if type(value) is dict:
+        value = list(value.values())
+    return list(value[:100]) if type(value) in (list, tuple) else [value]
 
 
 def empty(cell: types.CellType) -> bool:

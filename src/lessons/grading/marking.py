@@ -19,7 +19,7 @@ from lessons.grading.course import (
     with_variant,
     write_json,
 )
-from lessons.grading.marks import Chapter, Marked, chapter, mark, refused_source
+from lessons.grading.marks import Chapter, Marked, chapter, inside_of_jax, mark
 from lessons.grading.sandbox import Sandbox
 from lessons.grading.walls import Limits, require
 
@@ -76,8 +76,8 @@ def mark_exercise(
     course: Chapter, exercise: Exercise, cells: Cells, box: Sandbox, numbers: tuple
 ) -> Marked:
     """Mark one exercise; the student's own cells are tried first, then left out."""
-    code = "\n".join([*cells.extras, cells.answer])
-    if path := refused_source(code, exercise.forbidden):
+    path = inside_of_jax(cells.answer)
+    if path and exercise.forbidden:
         hint = exercise.hints["finished"]
         return Marked(exercise.id, False, f"{exercise.id}: it names {path}. {hint}")
     for extras in [cells.extras, []] if cells.extras else [[]]:

@@ -124,28 +124,17 @@ def verdict(exercise: Exercise, findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-def refused_source(code: str, paths: tuple[str, ...]) -> str | None:
-    """Return the finished function that a source names, or None.
+def inside_of_jax(code: str) -> str | None:
+    """Return the private part of a library that a source names, or None.
 
-    The source is read, not run. A name in disguise is found later, when it is called.
+    There the finished functions stand under other names. The source is read, not run.
 
     Parameters
     ----------
     code : str
-        The student's cells.
-    paths : tuple of str
-        The exercise's finished functions.
+        The student's cell.
     """
-    names = set(dotted_names(code))
-    for path in paths:
-        module, _, name = path.rpartition(".")
-        if name == "*":
-            hit = next((n for n in names if n.startswith(f"{module}.")), None)
-        else:
-            hit = path if path in names else None
-        if hit:
-            return hit
-    return next((name for name in names if "._src" in name), None)
+    return next((name for name in dotted_names(code) if "._src" in name), None)
 
 
 def dotted_names(code: str) -> list[str]:
