@@ -403,6 +403,13 @@ def test_exercises_do_not_see_each_other(box):
         inside(box, "found = 1", name="left")
 
 
+def test_what_an_exercise_leaves_behind_ends_with_it(box):
+    count = "import os\nfound = len([p for p in os.listdir('/proc') if p.isdigit()])"
+    before = inside(box, count)
+    inside(box, f"{HARMLESS['a process left behind']}\nfound = 0")
+    assert inside(box, count) == before
+
+
 def test_values_cross_the_pipe_as_they_are(box):
     code = """
 import numpy as np

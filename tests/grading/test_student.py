@@ -209,7 +209,7 @@ ARRAY = {"array": "AAAAAA==", "dtype": "<f4", "shape": [1]}
         {},
         {"array": "AAAA", "dtype": "<f4", "shape": [1]},
         ARRAY | {"dtype": "|O"},
-        ARRAY | {"dtype": "<c8"},
+        ARRAY | {"array": "AAAAAAAAAAA=", "dtype": "<c8"},
         ARRAY | {"dtype": "bad"},
         ARRAY | {"shape": [-1]},
         ARRAY | {"shape": ["1"]},
