@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,7 +158,13 @@ def clear() -> None:
         os.kill(-1, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+            clear()
+    # A process that was told to end may still write: wait until it is gone.
+    stays = {"1", str(os.getpid())}
+    for _ in range(200):
+        if not {p for p in os.listdir("/proc") if p.isdigit()} - stays:
+            return
+        time.sleep(0.01)
 
 
 def main(options: dict) -> None:
