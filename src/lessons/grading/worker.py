@@ -158,7 +158,7 @@ def clear() -> None:
         os.kill(-1, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
-            clear()
+            pass
     # A process that was told to end may still write: wait until it is gone.
     stays = {"1", str(os.getpid())}
     for _ in range(200):
