@@ -234,7 +234,7 @@ def refresh(paths: list[Path], everything: bool) -> int:
     failed = 0
     for path in paths:
         mark = fingerprint(path)
-        name = str(path.resolve().relative_to(ROOT))
+        name = str(path.resolve()).removeprefix(f"{ROOT}/")
         if not everything and seen.get(name) == mark:
             changed = write(path, normalise(read(path), path.stem))
             print(f"{path.name}: unchanged" + (", normal form written" * changed))
