@@ -125,9 +125,8 @@ def check(id: str, *answers: Any, variant: int = 0, seed: int | None = None) -> 
 
     Examples
     --------
-    >>> import jax.numpy as jnp
-    >>> check("01.relu", lambda x: jnp.abs(x), seed=1)  # doctest: +ELLIPSIS
-    01.relu: ...
+    >>> check("01.gain", lambda a: 2 / (1 + a**2))
+    01.gain: all 3 checks passed.
     """
     exercise = find(id)
     if len(answers) != len(exercise.names):
