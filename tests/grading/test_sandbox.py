@@ -297,6 +297,16 @@ def test_the_course_stays_hidden_where_it_lies_beside_the_interpreter(boxed, tmp
     assert str(place) in [parts[i + 1] for i in spot]
 
 
+def test_an_interpreter_below_the_temporary_folder_is_not_covered(boxed):
+    parts = walls.command({}, QUICK)
+    empty = [
+        i for i in range(len(parts) - 1) if parts[i : i + 2] == ["--tmpfs", "/tmp"]
+    ]
+    shown = [parts.index(path) for path in walls.interpreter() if path in parts]
+    assert len(empty) == 1
+    assert shown and empty[0] < min(shown)
+
+
 def test_nothing_but_the_temporary_folder_can_be_written(box):
     code = """
 import os

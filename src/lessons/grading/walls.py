@@ -119,6 +119,9 @@ def command(
             parts += ["--symlink", f"usr/{name}", f"/{name}"]
     for path in ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"):
         parts += ["--ro-bind-try", path, path]
+    # Before what is shown: the interpreter itself may lie below /tmp.
+    for folder in ("/tmp", "/dev/shm"):
+        parts += ["--perms", "1777", "--size", str(limits.folder), "--tmpfs", folder]
     package = os.path.dirname(os.path.abspath(lessons.__file__))
     shown = {p: p for p in interpreter() if not f"{p}/".startswith("/usr/")}
     for path, place in (shown | {package: "/course/lessons"}).items():
@@ -130,8 +133,6 @@ def command(
     for folder in hide:
         if any(str(folder).startswith(f"{p}/") for p in interpreter()):
             parts += ["--tmpfs", str(folder)]
-    for folder in ("/tmp", "/dev/shm"):
-        parts += ["--perms", "1777", "--size", str(limits.folder), "--tmpfs", folder]
     # Nothing else may be written, not even into the folders of the empty root.
     parts += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
     python = [sys.executable, "-m", "lessons.grading.worker", json.dumps(worker)]
