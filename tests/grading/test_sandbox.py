@@ -277,14 +277,14 @@ def test_no_hidden_check_and_no_course_is_there_to_read(box, released):
     places = [str(released.root), str(SOURCES), str(SOURCES.parent)]
     code = f"""
 import os
-found = [
-    os.path.join(top, name)
-    for top, _, names in os.walk("/")
-    for name in names
-    if not top.startswith(("/proc", "/usr", "/dev")) and "site-packages" not in top
-    and (name == "gradebook.db" or name.endswith(".toml") and "answers" in top
-         or "hidden" in top and name.startswith("ch"))
-]
+found = []
+for top, folders, names in os.walk("/"):
+    library = {{"proc", "usr", "dev", "site-packages"}}
+    folders[:] = [name for name in folders if name not in library]
+    for name in names:
+        secret = name == "gradebook.db" or name.startswith("ch") and "hidden" in top
+        if secret or name.endswith(".toml") and "answers" in top:
+            found.append(os.path.join(top, name))
 found += [p for p in {places!r} if os.path.exists(p)]
 """
     assert inside(box, code) == []
