@@ -4,7 +4,6 @@ import json
 import os
 from pathlib import Path
 
-import jax
 import nbformat
 import pytest
 
@@ -13,13 +12,6 @@ from lessons.grading import walls
 from lessons.grading.cells import grade_id
 from lessons.grading.grade import compiled
 from lessons.grading.marks import Chapter, chapter
-
-# Each try of an answer makes its functions anew, and XLA would compile them anew: most
-# of the time of these tests.
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "jax-of-tests"
-jax.config.update("jax_compilation_cache_dir", str(CACHE))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 SOURCES = Path(__file__).resolve().parents[2] / "notebooks" / "exercises"
 ASSIGNMENT = "01"
