@@ -12,9 +12,20 @@
     ["mjx-container[display='true']", "Formula"],
   ];
 
+  // A last letter that leans out of a formula which fits its line needs no scrolling.
+  function fits(box) {
+    const formula = box.matches("span.math") && box.querySelector("mjx-math");
+    if (!formula) return false;
+    const [own, room] = [formula, box].map((e) => e.getBoundingClientRect().width);
+    return own <= room + 1;
+  }
+
   function nameBox(box, label) {
+    const lean = fits(box);
+    if (lean) box.style.overflow = "visible";
+    else box.style.removeProperty("overflow");
     // One pixel is rounding.
-    if (box.scrollWidth > box.clientWidth + 1) {
+    if (!lean && box.scrollWidth > box.clientWidth + 1) {
       box.tabIndex = 0;
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", `${label}, scrolls sideways`);
@@ -58,4 +69,6 @@
   if (!article) return;
   // Fonts, formulas, folds and the window all change the article's size.
   new ResizeObserver(() => nameBoxes(article)).observe(article);
+  // A formula is as wide as its font makes it, and the font comes late.
+  document.fonts.addEventListener("loadingdone", () => nameBoxes(article));
 })();
