@@ -35,10 +35,15 @@ def watch(page, address):
         if response.status >= 400:
             faults.append(f"{response.status}: {response.url}")
 
+    def failed(request):
+        # A page that is left or loaded again gives up what is still on its way.
+        if request.failure != "net::ERR_ABORTED":
+            faults.append(f"failed: {request.url}")
+
     page.on("console", console)
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
     page.on("request", request)
-    page.on("requestfailed", lambda r: faults.append(f"failed: {r.url}"))
+    page.on("requestfailed", failed)
     page.on("response", response)
     return faults
 
