@@ -1,6 +1,7 @@
 """Every checker is itself tested: right answers pass, each wrong one gets its hint."""
 
 import functools
+import re
 import tomllib
 from pathlib import Path
 
@@ -195,3 +196,14 @@ def test_solutions_are_marked_and_points_agree(number):
             "solution"
         ):
             assert BEGIN in cell.source
+
+
+@pytest.mark.parametrize("number", COMPLETE)
+def test_every_solution_is_stored_as_right(number):
+    """A check prints and raises nothing: what it printed is the assertion."""
+    checks = [cell for cell in read(number).cells if cell.source.startswith("check(")]
+    ids = [re.match(r'check\("(.+?)"', cell.source)[1] for cell in checks]
+    assert set(ids) == set(COURSE[number].exercises)
+    for id, cell in zip(ids, checks, strict=True):
+        [output] = cell.outputs
+        assert re.fullmatch(rf"{re.escape(id)}: all \d+ checks passed\.\n", output.text)

@@ -137,14 +137,24 @@ def in_order(
     course: Course, assignment: str, student: str, content: bytes
 ) -> Assembled:
     """Write a submission in order where nbgrader looks for it."""
-    released = course.release(assignment)
-    notebook = with_variant(
-        read_notebook(released), course.variant(assignment, student)
-    )
-    made = assemble(notebook, read_submission(content))
-    text = nbformat.writes(made.notebook) + "\n"
-    write_text(course.submitted(assignment, student) / released.name, text)
+    made = assembled(course, assignment, student, content)
+    name = course.release(assignment).name
+    write_text(course.submitted(assignment, student) / name, text_of(made))
     return made
+
+
+def assembled(
+    course: Course, assignment: str, student: str, content: bytes
+) -> Assembled:
+    """Put a submission in order, in the student's own copy of the release."""
+    notebook = read_notebook(course.release(assignment))
+    notebook = with_variant(notebook, course.variant(assignment, student))
+    return assemble(notebook, read_submission(content))
+
+
+def text_of(made: Assembled) -> str:
+    """Return the text of a submission in order."""
+    return nbformat.writes(made.notebook) + "\n"
 
 
 def tidy(course: Course, assignment: str, student: str) -> str:
@@ -162,7 +172,7 @@ def tidy(course: Course, assignment: str, student: str) -> str:
         try:
             content = read_file(path)
             arrived = Arrived((path.name,), content, path.lstat().st_mtime)
-            made = assemble_only(course, assignment, student, content)
+            made = text_of(assembled(course, assignment, student, content))
             if made.encode() != content or path.name != name:
                 keep(course, assignment, student, arrived)
                 write_text(folder / name, made)
@@ -172,14 +182,6 @@ def tidy(course: Course, assignment: str, student: str) -> str:
         set_aside(course, assignment, student, folder, name)
         return ""
     return why
-
-
-def assemble_only(course: Course, assignment: str, student: str, content: bytes) -> str:
-    """Return the text of a submission in order."""
-    notebook = read_notebook(course.release(assignment))
-    notebook = with_variant(notebook, course.variant(assignment, student))
-    made = assemble(notebook, read_submission(content))
-    return nbformat.writes(made.notebook) + "\n"
 
 
 def set_aside(

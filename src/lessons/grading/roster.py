@@ -89,7 +89,7 @@ class Owner(NamedTuple):
 def owners(parts: tuple[str, ...]) -> list[Owner]:
     """Return what each form of a file's path would say, the surest first."""
     found = []
-    for place, part in enumerate(parts):
+    for part in parts:
         stem = re.sub(r"\.(ipynb|zip)$", "", part)
         for form in (MOODLE, CANVAS):
             if hit := form.match(stem):
@@ -97,7 +97,6 @@ def owners(parts: tuple[str, ...]) -> list[Owner]:
         if hit := CLASSROOM.match(stem):
             found += [Owner(hit[name], "", parts[-1]) for name in ("name", "file")]
         found.append(Owner(stem, "", parts[-1]))
-        del place
     return found
 
 
