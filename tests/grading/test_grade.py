@@ -1,5 +1,7 @@
 """A class is graded: hostile and unlucky submissions cost nobody else anything."""
 
+import concurrent.futures
+import gc
 import json
 import os
 import shutil
@@ -14,7 +16,16 @@ import pytest
 from conftest import ASSIGNMENT, SOURCES, solved, written
 
 from lessons.grading import course as courses
-from lessons.grading import export, feedback, grade, gradebook, intake, marking, walls
+from lessons.grading import (
+    export,
+    feedback,
+    grade,
+    gradebook,
+    intake,
+    marking,
+    marks,
+    walls,
+)
 from lessons.grading.cli import main
 
 NAME = "01_activations.ipynb"
@@ -112,6 +123,33 @@ def test_grading_again_runs_nothing_and_changes_no_mark(course, batch, monkeypat
     again = grade.grade(course, ASSIGNMENT)
     assert again.refused == batch.refused
     assert gradebook.scores(course, ASSIGNMENT) == before
+
+
+def test_one_that_nbgrader_refuses_stops_nobody(course, batch, tmp_path):
+    root = tmp_path / "dl"
+    shutil.copytree(course.root, root)
+    copy = courses.load(root)
+    for student in ("loop", "thief"):
+        copy.marks(ASSIGNMENT, student).with_suffix(".entered").unlink()
+    shutil.rmtree(copy.submitted(ASSIGNMENT, "loop"))
+    refused = gradebook.autograde(copy, ASSIGNMENT, ["loop", "thief"])
+    assert list(refused) == ["loop"] and "nbgrader refused" in refused["loop"]
+    assert copy.marks(ASSIGNMENT, "thief").with_suffix(".entered").is_file()
+
+
+def test_two_answers_may_be_parsed_at_once():
+    """Whenever memory is tidied up, another thread may come in."""
+    source = "\n".join(f"x{n} = [{n}, (1 + {n}) * 2]" for n in range(3000))
+    before, pause = gc.get_threshold(), lambda phase, about: time.sleep(0)
+    gc.callbacks.append(pause)
+    gc.set_threshold(50)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            trees = list(pool.map(marks.parsed, [source] * 16))
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(pause)
+    assert [len(tree.body) for tree in trees] == [3000] * 16
 
 
 def test_the_same_submission_marked_anew_has_the_same_mark(course, batch):

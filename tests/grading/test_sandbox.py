@@ -263,6 +263,30 @@ def box(boxed):
         yield made
 
 
+def test_a_program_that_listens_no_more_holds_nobody_up(boxed):
+    """It answers for itself and falls asleep; the next question is a large one."""
+    code = """
+import json, os, time
+def relu(x):
+    reply = json.dumps({"id": 3, "value": {"number": 1}}).encode() + b"\\n"
+    for fd in range(3, 32):
+        try:
+            os.write(fd, reply)
+        except OSError:
+            pass
+    time.sleep(600)
+"""
+    began = time.monotonic()
+    with Sandbox([], QUICK._replace(call=3)) as box:
+        box.open()
+        box.run([], [code], ())
+        assert box.call("relu", (np.zeros(1),)) == 1
+        with pytest.raises(AnswerError, match="does not listen"):
+            box.call("relu", (np.zeros(1_000_000),))
+        assert not box.alive()
+    assert time.monotonic() - began < 30
+
+
 def inside(box, code, name="found"):
     """Run code in the sandbox and return one of its values."""
     box.open()

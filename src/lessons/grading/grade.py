@@ -88,7 +88,6 @@ def grade(
                 refused[student] = f"{type(error).__name__}: {error}"[:300]
             step(student)
     entered = [student for student in ready if student in marks]
-    for _ in gradebook.autograde(course, assignment, entered):
-        pass
+    refused |= gradebook.autograde(course, assignment, entered)
     write_json(course.root / "marks" / assignment / "refused.json", refused)
     return Graded(marks, dict(sorted(refused.items())))

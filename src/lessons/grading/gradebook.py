@@ -76,11 +76,12 @@ def enter_assignment(course: Course, assignment: str, due: str | None = None) ->
                 book.update_or_create_assignment(assignment, duedate=due)
 
 
-def autograde(course: Course, assignment: str, students: list[str]) -> Iterator[str]:
-    """Enter the marks of students into the grade book, one after another.
+def autograde(course: Course, assignment: str, students: list[str]) -> dict[str, str]:
+    """Enter the marks of students into the grade book; return who was refused and why.
 
     A mark that a person gave by hand stays.
     """
+    refused = {}
     with nbgrader(course) as api:
         with api.gradebook as book:
             enter_names(course, book, students)
@@ -89,10 +90,15 @@ def autograde(course: Course, assignment: str, students: list[str]) -> Iterator[
             entered = place.with_suffix(".entered")
             key = read_json(place)["key"]
             if read_json(entered).get("key") != key:
-                with quiet():
-                    said(api.autograde(assignment, student, force=True, create=True))
-                write_json(entered, {"key": key})
-            yield student
+                try:
+                    with quiet():
+                        done = api.autograde(assignment, student, force=True)
+                    said(done)
+                except CourseError as error:
+                    refused[student] = str(error)
+                else:
+                    write_json(entered, {"key": key})
+    return refused
 
 
 def enter_names(course: Course, book: Any, students: list[str]) -> None:

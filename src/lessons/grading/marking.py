@@ -19,7 +19,7 @@ from lessons.grading.course import (
     with_variant,
     write_json,
 )
-from lessons.grading.marks import Chapter, Marked, chapter, inside_of_jax, mark
+from lessons.grading.marks import Chapter, Marked, chapter, inside_of_jax, mark, parsed
 from lessons.grading.sandbox import Sandbox
 from lessons.grading.walls import Limits, require
 
@@ -64,7 +64,7 @@ def plain_python(source: str) -> str:
 def imported(sources: list[str]) -> list[str]:
     """Return the modules that cells import."""
     names: list[str] = []
-    for node in ast.walk(ast.parse("\n".join(sources))):
+    for node in ast.walk(parsed("\n".join(sources))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

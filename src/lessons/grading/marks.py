@@ -10,6 +10,7 @@ import ast
 import importlib
 import importlib.util
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -137,10 +138,21 @@ def inside_of_jax(code: str) -> str | None:
     return next((name for name in dotted_names(code) if "._src" in name), None)
 
 
+# Before 3.11.8 and 3.12.2 two threads that parse at once fail with "AST constructor
+# recursion depth mismatch": they count the depth of both trees in one place.
+PARSER = threading.Lock()
+
+
+def parsed(code: str) -> ast.Module:
+    """Parse a source, one thread at a time."""
+    with PARSER:
+        return ast.parse(code)
+
+
 def dotted_names(code: str) -> list[str]:
     """Return the full names that a source uses, its imports resolved."""
     try:
-        tree = ast.parse(re.sub(r"^\s*[%!].*$", "pass", code, flags=re.MULTILINE))
+        tree = parsed(re.sub(r"^\s*[%!].*$", "pass", code, flags=re.MULTILINE))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     known: dict[str, str] = {}

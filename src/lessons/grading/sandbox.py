@@ -131,12 +131,19 @@ class Sandbox:
             time.sleep(0.2)
 
     def send(self, message: dict) -> None:
-        """Write one message, within the time of a call."""
-        try:
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-        except (BrokenPipeError, OSError):
-            self.ended()
+        """Write one message within the time of a call; the reader may have stopped."""
+        data = json.dumps(message).encode() + b"\n"
+        pipe, end = self.process.stdin.fileno(), time.monotonic() + self.limits.call
+        while data:
+            left = max(0, end - time.monotonic())
+            if not select.select([], [pipe], [], left)[1]:
+                self.stop()
+                raise AnswerError("the program does not listen any more", "ended")
+            try:
+                # So much fits whenever a pipe says that it is ready.
+                data = data[os.write(pipe, data[: select.PIPE_BUF]) :]
+            except OSError:
+                self.ended()
 
     def ended(self) -> None:
         """Say that the program is gone."""
