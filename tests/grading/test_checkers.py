@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from lessons.exercises.base import DEFAULT_HINTS, Trial, try_answers
+from lessons.exercises.base import DEFAULT_HINTS, Trial, passed, try_answers
 from lessons.exercises.local import LocalAnswers
 from lessons.grading.cells import BEGIN, facts, grade_id
 from lessons.grading.marks import chapter, hidden_trial, inside_of_jax
@@ -151,6 +151,85 @@ def test_a_poisoned_answer_never_passes(id):
             here = LocalAnswers(exercise, dict.fromkeys(exercise.names, answer))
             findings = try_answers(exercise.practice, Trial(here, 0))
             assert not all(each.passed for each in findings), poison
+
+
+class Spoiled:
+    """Answers of which one reply is wrong: the one with number `place`."""
+
+    def __init__(self, answers, place=-1, spoil=None):
+        """Pass on what other answers reply."""
+        self.answers, self.place, self.spoil = answers, place, spoil
+        self.asked = []
+
+    def reply(self, name, value):
+        """Pass a reply on, or spoil it."""
+        if len(self.asked) == self.place:
+            value = self.spoil(value, [old for n, old in self.asked if n == name])
+        self.asked.append((name, value))
+        return value
+
+    def call(self, name, args, transform):
+        """Call a function of the answers."""
+        return self.reply(name, self.answers.call(name, args, transform))
+
+    def value(self, name):
+        """Return a variable of the answers."""
+        return self.reply(name, self.answers.value(name))
+
+
+def changed(value, earlier=(), only=None):
+    """Change the numbers of a plain value, or of one part, beyond any tolerance."""
+    leaves, tree = jax.tree.flatten(value)
+    for place, leaf in enumerate(leaves):
+        if only is None or place == only:
+            leaves[place] = f"{leaf}?" if isinstance(leaf, str) else other(leaf)
+    return jax.tree.unflatten(tree, leaves)
+
+
+def other(leaf):
+    """Return other numbers."""
+    array = np.asarray(leaf)
+    return ~array if array.dtype == bool else array * 2 + 1
+
+
+def repeated(value, earlier):
+    """Reply as before, where another reply is due."""
+    return earlier[-1] if earlier else value
+
+
+# Its numbers are random: shapes are all that is asked of it.
+SHAPES_ALONE = {("09.clinic", "start")}
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_nothing_is_asked_for_that_is_not_looked_at(id):
+    """One wrong reply loses the point, whichever it is."""
+    exercise = COURSE[id[:2]].exercises[id]
+    names = namespace(id, reference(id))
+    right = LocalAnswers(exercise, {name: names[name] for name in exercise.names})
+
+    def tried(*how):
+        answers = Spoiled(right, *how)
+        findings = try_answers(exercise.practice, Trial(answers, 0))
+        findings += hidden_trial(COURSE[id[:2]], id, answers, 0, 0)
+        return answers.asked, passed(findings)
+
+    def ways(place, value):
+        """Return how a reply can be spoilt: each part of it, or it is an old one."""
+        if tried(place, changed)[1]:  # it only has to differ
+            return [repeated]
+        parts = range(len(jax.tree.leaves(value)))
+        return [functools.partial(changed, only=part) for part in parts]
+
+    asked, fine = tried()
+    assert fine
+    unseen = {
+        (id, name)
+        for place, (name, value) in enumerate(asked)
+        for spoil in ways(place, value)
+        if tried(place, spoil)[1]
+    }
+    assert unseen <= SHAPES_ALONE
 
 
 def test_every_chapter_is_complete():

@@ -1,7 +1,5 @@
 """No solution, no hidden check and no table of answers reaches a student."""
 
-import functools
-import re
 import subprocess
 import sys
 import tomllib
@@ -11,36 +9,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lessons.grading.cells import BEGIN, grade_id, student_version
+from lessons.grading.cells import student_version
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import release_checks as CHECKS  # noqa: E402
+
 FOLDER = ROOT / "notebooks" / "exercises"
 SOURCES = sorted(FOLDER.glob("*.ipynb"))
 SITE = ROOT / "_build" / "html"
 
 
-def squeezed(text):
-    """Leave out white space, which differs between a page and its source."""
-    return "".join(text.split())
-
-
-def solutions():
-    """Return the lines of every solution that is long enough to be known again."""
-    found = {}
-    for path in SOURCES:
-        for cell in nbformat.read(path, 4).cells:
-            marks = cell.metadata.get("nbgrader", {})
-            if not marks.get("solution"):
-                continue
-            bodies = re.findall(rf"{BEGIN}\n(.*?)### END", cell.source, re.DOTALL)
-            bodies = bodies or [cell.source] * (cell.cell_type == "markdown")
-            for body in bodies:
-                if len(squeezed(body)) >= 40:
-                    found[squeezed(body)] = f"{path.stem}: {grade_id(cell)}"
-    return found
-
-
-SECRET = solutions()
+SECRET = CHECKS.secrets(ROOT / "notebooks")
 
 
 def test_there_are_solutions_to_look_for():
@@ -67,28 +48,7 @@ def test_every_answer_is_empty_in_the_students_version(path):
 
 
 def test_no_built_file_holds_a_solution():
-    assert (SITE / "index.html").is_file(), "run 'make book' first"
-    texts = {".html", ".ipynb", ".js", ".json", ".md", ".py", ".txt", ".inv"}
-    for file in sorted(SITE.rglob("*")):
-        if not file.is_file() or file.suffix not in texts:
-            continue
-        raw = file.read_text(encoding="utf-8", errors="replace")
-        plain = re.sub(r"<[^>]*>", "", raw) if file.suffix == ".html" else raw
-        plain = squeezed(plain.replace("\\n", "\n").replace('\\"', '"'))
-        for body, name in SECRET.items():
-            if body in shown_anyway():
-                continue
-            assert body not in plain, f"{file.relative_to(SITE)} holds {name}"
-        assert "BEGINSOLUTION" not in plain or file.stem == "instructors"
-
-
-@functools.cache
-def shown_anyway():
-    """Return what the chapters and the package show, which is no secret."""
-    texts = [p.read_text(encoding="utf-8") for p in (ROOT / "src").rglob("*.py")]
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        texts += [cell.source for cell in nbformat.read(path, 4).cells]
-    return squeezed("\n".join(texts))
+    assert CHECKS.site_faults(SITE, SECRET, CHECKS.machine()) == []
 
 
 def test_no_source_and_no_hidden_check_is_in_the_site():
@@ -102,12 +62,14 @@ def test_no_source_and_no_hidden_check_is_in_the_site():
 
 def test_no_practice_check_holds_a_right_answer():
     checks = sorted((ROOT / "src/lessons/exercises").glob("*.py"))
-    package = squeezed("".join(path.read_text(encoding="utf-8") for path in checks))
+    package = CHECKS.squeeze(
+        "".join(path.read_text(encoding="utf-8") for path in checks)
+    )
     for path in SOURCES:
         file = FOLDER / "answers" / f"{path.stem[:2]}.toml"
         for id, answers in tomllib.loads(file.read_text(encoding="utf-8")).items():
             for right in answers["right"]:
-                body = squeezed(right["code"])
+                body = CHECKS.squeeze(right["code"])
                 assert len(body) < 40 or body not in package, id
 
 
@@ -116,13 +78,15 @@ def test_the_wheel_holds_practice_checks_alone(tmp_path):
     subprocess.run([*command, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as file:
-        names = file.namelist()
-        code = [file.read(name).decode() for name in names if name.endswith(".py")]
-    text = squeezed("".join(code))
-    assert any("exercises/ch01" in name for name in names)
-    assert not [name for name in names if "hidden" in name or "answers" in name]
-    assert not [name for name in names if name.endswith(".ipynb")]
-    for path in sorted((FOLDER / "hidden").glob("*.py")):
-        source = path.read_text(encoding="utf-8")
-        for body in re.findall(r"\ndef \w+\(t\):\n((?:    .*\n|\n)+)", source):
-            assert len(squeezed(body)) < 60 or squeezed(body) not in text, path.name
+        assert any("exercises/ch01" in name for name in file.namelist())
+    assert CHECKS.package_faults(wheel, FOLDER) == []
+
+
+def test_a_wheel_with_a_hidden_check_is_refused(tmp_path):
+    hidden = sorted((FOLDER / "hidden").glob("*.py"))[0]
+    wheel = tmp_path / "x.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.write(hidden, "lessons/practice.py")
+        file.writestr("lessons/answers/01.toml", "")
+        file.writestr("lessons/01.ipynb", "{}")
+    assert len(CHECKS.package_faults(wheel, FOLDER)) == 3

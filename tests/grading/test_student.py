@@ -14,7 +14,8 @@ from conftest import SOURCES
 
 from lessons.exercises import check, numbers
 from lessons.exercises.bans import banned, check_names
-from lessons.exercises.local import find
+from lessons.exercises.base import Trial, try_answers
+from lessons.exercises.local import LocalAnswers, find
 from lessons.exercises.plain import (
     AnswerError,
     Key,
@@ -129,6 +130,13 @@ def test_the_checks_need_nothing_but_the_package(path):
     assert done.returncode == 0, done.stderr[-800:]
     checks = [cell for cell in cells if cell.startswith("check(")]
     assert done.stdout.count("checks passed.") == len(checks) >= 5
+
+
+def test_a_reply_that_the_check_cannot_read_is_one_more_failure():
+    answers = LocalAnswers(find("01.relu"), {"relu": relu, "relu_slope": 5})
+    [finding] = try_answers(lambda t: t.value("relu_slope")["w"], Trial(answers, 0))
+    assert (finding.passed, finding.hint) == (False, "shape")
+    assert "cannot read it" in finding.on
 
 
 def test_bans_end_with_the_call():

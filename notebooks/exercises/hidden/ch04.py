@@ -40,6 +40,8 @@ def adamw(t):
             decay = 0.5 * mine[n] if np.ndim(mine[n]) > 1 else 0
             mine[n] = mine[n] - 0.02 * (top / (root + 1e-8) + decay)
         t.equal(f"step {step}", params, mine, otherwise="value", rtol=1e-3, atol=1e-4)
+        right = {"t": step, "m": m, "v": v}
+        t.equal(f"the memory after step {step}", memory, right, otherwise="memory")
 
 
 @hidden("04.clip")

@@ -197,12 +197,19 @@ def exercise(
 
 
 def try_answers(check: Check, trial: Trial) -> list[Finding]:
-    """Run a check; an answer that stops with an error is one more finding."""
+    """Run a check; an answer that stops with an error is one more finding.
+
+    So is one that the check cannot read, such as a number where it takes a part of a
+    list: no reply of one answer may stop the marking of the others.
+    """
     try:
         check(trial)
     except AnswerError as error:
         place = f"{error.on}\n{error}".strip()
         trial.findings.append(Finding("it runs", False, place, error.hint))
+    except Exception as error:
+        place = f"the check cannot read it: {type(error).__name__}"
+        trial.findings.append(Finding("its form", False, place, "shape"))
     return trial.findings
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from lessons import activations
 from lessons.exercises.bans import DIFFERENTIATION
 from lessons.exercises.base import Trial, exercise
+from lessons.exercises.local import numbers
 
 FAR = np.array([-1000.0, -30.0, 30.0, 1000.0], np.float32)
 
@@ -21,24 +22,25 @@ FAR = np.array([-1000.0, -30.0, 30.0, 1000.0], np.float32)
     hints={
         "place": "Draw the sigmoid: where does it rise fastest?",
         "slope": "The slope is σ(z)(1 - σ(z)). Put in the place that you named.",
-        "one_layer": "That is one layer's factor. Twenty layers make a product.",
+        "one_layer": "That is one layer's factor. All layers make a product.",
         "not_squared": "A mean square is multiplied by the slope's square.",
         "sum": "Factors of layers are multiplied, not added.",
         "factor": "Each layer multiplies by at most the largest slope, squared.",
     },
 )
 def steepest(t: Trial) -> None:
-    """Recall the sigmoid's steepest place and what 20 layers make of it."""
+    """Recall the sigmoid's steepest place and what layers make of it."""
+    layers = int(numbers("01.steepest", t.variant, low=10, high=30))
     slope = jax.vmap(jax.grad(jax.nn.sigmoid))
     z = np.linspace(-6, 6, 1201, dtype=np.float32)
     top = float(jnp.max(slope(z)))
     t.equal("the place", t.value("steepest"), z[np.argmax(slope(z))], otherwise="place")
     t.equal("the slope", t.value("largest_slope"), top, otherwise="slope")
-    wrong = {"one_layer": top**2, "not_squared": top**20, "sum": 20 * top**2}
+    wrong = {"one_layer": top**2, "not_squared": top**layers, "sum": layers * top**2}
     t.equal(
-        "the factor of 20 layers",
+        "the factor of all layers",
         t.value("largest_factor"),
-        top**40,
+        top ** (2 * layers),
         mistakes=wrong,
         otherwise="factor",
         rtol=0.01,

@@ -72,6 +72,8 @@ def one_logit(t: Trial) -> None:
         "refused": "(n, 1) and (n,) are the right shapes. Do not refuse them.",
         "no_refusal": "The answer takes these wrong shapes. Compare them, and raise.",
         "stretched": "A single row is stretched over all n here. Compare the lengths.",
+        "error": "Compare the shapes yourself, and raise a ValueError.",
+        "unnamed": "Put both shapes, such as (6, 1), in the message's first line.",
         "value": "Difference, square, mean, over n numbers.",
     },
     forbidden=("lessons.losses.*", "optax.*", "optax.losses.squared_error"),
@@ -98,17 +100,20 @@ def columns(t: Trial) -> None:
 
 
 def refuses(t: Trial, predictions: np.ndarray, targets: np.ndarray, hint: str) -> None:
-    """Look whether the answer stops with an error on these shapes."""
+    """Look whether the answer stops with an error on these shapes, and with which."""
     shapes = f"predictions {predictions.shape}, targets {targets.shape}"
+    said = ""
     try:
         t.call("safe_mse", predictions, targets)
     except AnswerError as error:
         if error.hint == "finished":
             raise
-        stopped = error.hint == "raises"
-    else:
-        stopped = False
-    t.true(f"it refuses {shapes}", stopped, hint=hint, on=shapes)
+        said = str(error) if error.hint == "raises" else ""
+    if t.true(f"it refuses {shapes}", said, hint=hint, on=shapes):
+        on = f"{shapes}\n{said}"
+        t.true("a ValueError", said.startswith("ValueError:"), hint="error", on=on)
+        named = all(str(each.shape) in said for each in (predictions, targets))
+        t.true("both shapes are named", named, hint="unnamed", on=on)
 
 
 @exercise(

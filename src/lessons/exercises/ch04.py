@@ -135,9 +135,10 @@ def adamw(t: Trial) -> None:
     later = {"t": 3, "m": grads, "v": {n: abs(params[n]) for n in params}}
     later_step(t, params, {n: -0.5 * params[n] for n in params}, later)
     small = {name: np.float32(1e-4) * g for name, g in grads.items()}
-    new, _ = two(t.call("adamw_step", params, small, memory, 0.1, 0.2))
-    right, _ = after(params, small, memory)
+    new, kept = two(t.call("adamw_step", params, small, memory, 0.1, 0.2))
+    right, means = after(params, small, memory)
     t.equal("gradients near 0.0001", new, right, otherwise="eps")
+    t.equal("what is remembered of them", kept, means, otherwise="memory", atol=1e-12)
 
 
 def after(params: dict, grads: dict, memory: dict) -> tuple[dict, dict]:
@@ -154,9 +155,9 @@ def after(params: dict, grads: dict, memory: dict) -> tuple[dict, dict]:
 def first_step(t: Trial, params: dict, grads: dict, memory: dict) -> None:
     """Try a step from an empty memory, where most mistakes show."""
     w, g = params["w"], grads["w"]
-    new, _ = two(t.call("adamw_step", params, grads, memory, 0.1, 0.2))
+    new, kept = two(t.call("adamw_step", params, grads, memory, 0.1, 0.2))
     t.true("the first step is finite", finite(new), hint="count")
-    right, _ = after(params, grads, memory)
+    right, means = after(params, grads, memory)
     wrong = {
         "no_correction": w - 0.1 * (0.1 / np.sqrt(0.001) * np.sign(g) + 0.2 * w),
         "uphill": w + 0.1 * (np.sign(g) + 0.2 * w),
@@ -170,6 +171,7 @@ def first_step(t: Trial, params: dict, grads: dict, memory: dict) -> None:
     t.equal(what, got, right["w"], mistakes=wrong, otherwise="value", on=on)
     wrong = {"decay_all": {**right, "b": right["b"] - 0.02 * params["b"]}}
     t.equal("the biases too", new, right, mistakes=wrong, otherwise="value")
+    t.equal("the memory after step 1", kept, means, otherwise="memory")
 
 
 def later_step(t: Trial, params: dict, grads: dict, memory: dict) -> None:

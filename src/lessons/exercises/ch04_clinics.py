@@ -112,8 +112,8 @@ def prepare(t: Trial) -> None:
     )
     (x_train, train), (x_test, test) = first
     split_is_whole(t, train, test, labels, held)
-    same = [labels for _, labels in second]
-    t.equal("the same key", same, [train, test], otherwise="key")
+    again, before = ([list(each) for each in parts] for parts in (second, first))
+    t.equal("the same key", again, before, otherwise="key")
     t.true("another key", set(other[1][1]) != set(test), hint="not_shuffled")
     place = np.argsort(labels)
     if set(train) | set(test) <= set(labels):
