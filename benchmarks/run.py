@@ -138,11 +138,18 @@ def time_task(name: str, path: Path, peak: Worker, rounds: int) -> dict:
         seconds = statistics.median(seconds for seconds, _ in passes)
         rows[label] = {
             "seconds": seconds,
+            "ratios": against(passes, measured["lessons"]),
             "share of peak": operations(name) / seconds / top,
             "parameters": workers[label].parameters,
             "loss": passes[-1][1],
         }
     return {"peak": top, "steps": SIZES[name].steps, "rows": rows}
+
+
+def against(passes: list, ours: list) -> list[float]:
+    """Return the quartiles of the ratio to our time in the same round."""
+    ratios = [theirs / own for (theirs, _), (own, _) in zip(passes, ours, strict=True)]
+    return statistics.quantiles(ratios, n=4)
 
 
 def machine() -> str:
@@ -160,7 +167,7 @@ def machine() -> str:
 def main() -> None:
     """Measure and store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", choices=list(SIZES), help="one task")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -170,9 +177,8 @@ def main() -> None:
         tasks = {n: time_task(n, files[n], peak, options.rounds) for n in names}
         peak.close()
     for name, task in tasks.items():
-        ours = task["rows"]["lessons"]["seconds"]
         for label, row in task["rows"].items():
-            print(f"{name:12} {label:24} {row['seconds'] / ours:5.2f} times ours")
+            print(f"{name:12} {label:24} {row['ratios'][1]:5.2f} times ours")
     if not options.only:
         date = datetime.date.today().isoformat()
         about = {"date": date, "machine": machine(), "rounds": options.rounds}
