@@ -22,8 +22,15 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from notebooks import FOLDER, ROOT, repository, version
-from release_checks import checkout_faults, machine, pdf_faults, secrets, site_faults
+from notebooks import EXERCISES, FOLDER, ROOT, repository, version
+from release_checks import (
+    checkout_faults,
+    machine,
+    package_faults,
+    pdf_faults,
+    secrets,
+    site_faults,
+)
 
 DIST = ROOT / "dist"
 SITE = ROOT / "_build" / "html"
@@ -134,6 +141,8 @@ def main(arguments: list[str] | None = None) -> None:
     made = sorted(file.name for file in DIST.iterdir())
     if made != sorted(wanted):
         refuse([f"dist holds {made} where {sorted(wanted)} was to be made."])
+    for package in (wanted.wheel, wanted.sources):
+        refuse(package_faults(DIST / package, EXERCISES))
     refuse(pdf_faults(DIST / wanted.pdf))
     # Last, so that a folder with hashes is a release.
     write_hashes(DIST)

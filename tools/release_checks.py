@@ -8,13 +8,16 @@ from __future__ import annotations
 import html
 import json
 import re
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from notebooks import ROOT
 
-MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS)")
+MARKERS = re.compile(r"(BEGIN|END)(SOLUTION|HIDDENTESTS)")
 SOLUTION = re.compile(r"BEGIN SOLUTION[^\n]*\n(.*?)\n[^\n]*END SOLUTION", re.DOTALL)
+HIDDEN = re.compile(r"\ndef \w+\(t\):\n((?:    .*\n|\n)+)")
 TEXTS = {".html", ".ipynb", ".js", ".json", ".md", ".py", ".txt", ".xml"}
 LOCAL = re.compile(r"^file:|^https?://(localhost|127\.|\[::1\])", re.IGNORECASE)
 
@@ -52,8 +55,8 @@ def checkout_faults(status: str, tags: list[str], changes: str, edition: str):
 
 
 def squeeze(text: str) -> str:
-    """Join all words by single spaces, so that indentation does not matter."""
-    return " ".join(text.split())
+    """Leave out white space, which differs between a page and its source."""
+    return "".join(text.split())
 
 
 def cells(notebook: str) -> Iterator[dict]:
@@ -69,6 +72,8 @@ def visible(file: Path) -> str:
         text = "\n".join(cell["source"] for cell in cells(text))
     elif file.suffix == ".html":
         text = html.unescape(re.sub(r"<[^>]*>", "", text))
+    elif file.suffix in {".js", ".json"}:
+        text = text.replace("\\n", "\n").replace('\\"', '"')
     return squeeze(text)
 
 
@@ -76,7 +81,7 @@ def solutions(folder: Path) -> list[str]:
     """Return the solutions in the exercises' sources, squeezed.
 
     A solution stands between nbgrader's marks, or is a whole cell that nbgrader
-    replaces. A single short line could stand in any text and is left out.
+    replaces. A short line could stand in any text and is left out.
     """
     found = []
     for file in sorted(folder.rglob("*.ipynb")):
@@ -86,7 +91,7 @@ def solutions(folder: Path) -> list[str]:
             bodies = SOLUTION.findall(cell["source"])
             if not bodies and cell["metadata"].get("nbgrader", {}).get("solution"):
                 bodies = [cell["source"]]
-            found += [squeeze(b) for b in bodies if len(b.strip().splitlines()) > 1]
+            found += map(squeeze, bodies)
     return [body for body in found if len(body) >= 40]
 
 
@@ -134,6 +139,39 @@ def secrets(folder: Path) -> list[str]:
     """Return the exercises' solutions that no chapter and no module shows anyway."""
     known = published(folder)
     return [body for body in solutions(folder / "exercises") if body not in known]
+
+
+def package_faults(file: Path, folder: Path) -> list[str]:
+    """List what of the exercises' sources is in a wheel or an archive of sources.
+
+    Parameters
+    ----------
+    file : Path
+        The wheel (``.whl``) or the archive (``.tar.gz``).
+    folder : Path
+        The exercises, with hidden checks in `hidden`.
+
+    Returns
+    -------
+    list of str
+    """
+    if file.suffix == ".whl":
+        with zipfile.ZipFile(file) as box:
+            inside = {name: box.read(name) for name in box.namelist()}
+    else:
+        with tarfile.open(file) as box:
+            inside = {m.name: box.extractfile(m).read() for m in box if m.isfile()}
+    text = squeeze("".join(b.decode() for n, b in inside.items() if n.endswith(".py")))
+    faults = [
+        f"{file.name} holds {name}"
+        for name in inside
+        if name.endswith(".ipynb") or {"hidden", "answers"} & set(Path(name).parts)
+    ]
+    for source in sorted((folder / "hidden").glob("*.py")):
+        checks = HIDDEN.findall(source.read_text(encoding="utf-8"))
+        if any(squeeze(body) in text for body in checks if len(squeeze(body)) >= 60):
+            faults.append(f"{file.name} holds a hidden check of {source.name}")
+    return faults
 
 
 def machine() -> list[str]:

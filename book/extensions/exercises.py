@@ -6,19 +6,20 @@ of the book.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
+import nbformat
 from docutils import nodes
+from reading import colab, links
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
+from lessons.grading.cells import facts
+
 FOLDER = "notebooks/exercises/student"
 ROOT = Path(__file__).resolve().parents[2]
-HEADING = re.compile(r"^## (\d+)\. (.+)$", re.MULTILINE)
-FACTS = re.compile(r"^\*(.+ · .+ · \d+ minutes · \d+ points?)\*$", re.MULTILINE)
 
 
 def exercise_set(docname: str) -> str | None:
@@ -30,21 +31,15 @@ def exercise_set(docname: str) -> str | None:
 
 def stated(docname: str) -> list[tuple[str, str]]:
     """Return the titles of a set's exercises and what each asks for."""
-    text = (ROOT / f"{docname}.ipynb").read_text(encoding="utf-8")
-    found = []
-    for cell in json.loads(text)["cells"]:
-        source = "".join(cell["source"])
-        if (title := HEADING.search(source)) and (line := FACTS.search(source)):
-            found.append((title[2], line[1].replace(" · ", ", ")))
-    return found
-
-
-def colab(app: Sphinx, docname: str) -> str:
-    """Return the address that opens a notebook of the repository on Colab."""
-    options = app.config.html_theme_options
-    place = f"{options['repository_url']}/blob/{options['repository_branch']}"
-    host = "https://colab.research.google.com/github"
-    return f"{place.replace('https://github.com', host)}/{docname}.ipynb"
+    notebook = nbformat.read(ROOT / f"{docname}.ipynb", as_version=4)
+    return [
+        (
+            each.title,
+            f"{each.kind}, {each.level}, {each.minutes} minutes, "
+            f"{each.points} point{'s' * (each.points > 1)}",
+        )
+        for each in facts(notebook)
+    ]
 
 
 def link_to(docname: str, text: str) -> addnodes.pending_xref:
@@ -97,15 +92,7 @@ class ExercisePage(SphinxTransform):
         if not docname.startswith(f"{FOLDER}/") or section is None:
             return
         section["classes"].append("chapter")
-        name = docname.rsplit("/", 1)[1]
-        up = "../" * docname.count("/")
-        line = (
-            '<p class="launch">'
-            f'<a href="{colab(self.app, docname)}">Open in Colab</a> '
-            f'<a href="{up}_sources/{docname}.ipynb" download="exercises-{name}.ipynb">'
-            "Download notebook</a> "
-            f'<a href="{up}book/use.html#run-on-your-machine">Open locally</a></p>'
-        )
+        line = links(self.app, docname, "exercises-" + docname.rsplit("/", 1)[1])
         section.insert(1, nodes.raw("", line, format="html"))
 
 

@@ -81,18 +81,20 @@ def fill_templates(app, pagename, templatename, context, doctree) -> None:
 # The opening of a chapter.
 
 
-def links(app: Sphinx, docname: str) -> str:
-    """Write the line below a chapter's title."""
+def colab(app: Sphinx, docname: str) -> str:
+    """Return the address that opens a notebook of the repository on Colab."""
     options = app.config.html_theme_options
     place = f"{options['repository_url']}/blob/{options['repository_branch']}"
-    colab = place.replace(
-        "https://github.com", "https://colab.research.google.com/github"
-    )
+    host = "https://colab.research.google.com/github"
+    return f"{place.replace('https://github.com', host)}/{docname}.ipynb"
+
+
+def links(app: Sphinx, docname: str, name: str, front: str = "") -> str:
+    """Write the line below a notebook's title; `name` is that of the download."""
     up = "../" * docname.count("/")
-    name = docname.rsplit("/", 1)[-1]
     return (
-        f'<p class="launch"><span>Chapter {chapter(docname)}</span> '
-        f'<a href="{colab}/{docname}.ipynb">Open in Colab</a> '
+        f'<p class="launch">{front}'
+        f'<a href="{colab(app, docname)}">Open in Colab</a> '
         f'<a href="{up}_sources/{docname}.ipynb" download="{name}.ipynb">'
         "Download notebook</a> "
         f'<a href="{up}book/use.html#run-on-your-machine">Open locally</a></p>'
@@ -128,8 +130,9 @@ class ChapterOpening(SphinxTransform):
             box += section.children[first:last]
             section.children[first:last] = [box]
             section.setup_child(box)
-        line = nodes.raw("", links(self.app, docname), format="html")
-        section.insert(1, line)
+        front = f"<span>Chapter {chapter(docname)}</span> "
+        line = links(self.app, docname, docname.rsplit("/", 1)[1], front)
+        section.insert(1, nodes.raw("", line, format="html"))
 
 
 class SetUp(SphinxTransform):

@@ -131,7 +131,8 @@ WIDE = """() => [...document.querySelectorAll('article .math')].map(m => {
     const ink = m.querySelector('mjx-math').getBoundingClientRect();
     return {
       id: m.textContent.slice(0, 60),
-      wide: box.scrollWidth > box.clientWidth + 1,
+      wide: box.scrollWidth > box.clientWidth + 1
+        && getComputedStyle(box).overflowX !== 'visible',
       stop: box.tabIndex === 0,
       cut: ink.left < box.getBoundingClientRect().left - 1
         || ink.width > box.scrollWidth + 1,

@@ -26,7 +26,7 @@
     else box.style.removeProperty("overflow");
     // One pixel is rounding.
     if (!lean && box.scrollWidth > box.clientWidth + 1) {
-      box.tabIndex = 0;
+      if (box.tabIndex !== 0) box.tabIndex = 0;
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", `${label}, scrolls sideways`);
     } else {
@@ -69,6 +69,13 @@
   if (!article) return;
   // Fonts, formulas, folds and the window all change the article's size.
   new ResizeObserver(() => nameBoxes(article)).observe(article);
+  // The theme sets stops of its own after each change of the page, one pixel sooner.
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const kind = BOXES.find(([selector]) => target.matches(selector));
+      if (kind) nameBox(target, kind[1]);
+    }
+  }).observe(article, { subtree: true, attributeFilter: ["tabindex"] });
   // A formula is as wide as its font makes it, and the font comes late.
   document.fonts.addEventListener("loadingdone", () => nameBoxes(article));
 })();
