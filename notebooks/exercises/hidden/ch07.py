@@ -51,10 +51,10 @@ def backward(t):
     right = np.zeros((1, 5, 2, 5))
     for m, i, j, d in np.ndindex(3, 4, 3, 5):
         right[0, d] += np.outer(x[m, i, j + d], delta[m, i, j])
-    got = t.call("weight_slope", x, delta)
+    got = t.call("weight_gradient", x, delta)
     close = {"otherwise": "value", "rtol": 1e-3, "atol": 1e-4}
     t.equal("a kernel of one row", got, right, **close)
-    t.equal("its biases", t.call("bias_slope", delta), delta.sum((0, 1, 2)), **close)
+    t.equal("its biases", t.call("bias_gradient", delta), delta.sum((0, 1, 2)), **close)
 
 
 @hidden("07.sees")

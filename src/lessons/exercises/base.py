@@ -89,7 +89,8 @@ class Trial:
         try:
             result = self._answers.call(name, args, transform)
         except AnswerError as error:
-            hint = otherwise if error.hint == "raises" else error.hint
+            slip = str(error).startswith(("NameError", "AttributeError"))
+            hint = otherwise if error.hint == "raises" and not slip else error.hint
             raise AnswerError(f"{error}", hint, on=shown_call(name, args)) from None
         if result is None:
             raise AnswerError("it returned None", "unanswered", shown_call(name, args))

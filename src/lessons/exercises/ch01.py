@@ -143,6 +143,7 @@ def softmax(t: Trial) -> None:
     "softplus_slope",
     hints={
         "overflow": "exp(1000) is infinite. Take max(z, 0) out of the logarithm first.",
+        "digits": "1 + exp(-20) rounds to 1. `jnp.log1p(x)` keeps the digits of x.",
         "no_one": "There is a 1 inside the logarithm: log(1 + exp(z)).",
         "slope_is_softplus": "That is softplus itself. Differentiate it.",
         "slope_of_sigmoid": "That is the sigmoid's slope. That of softplus is simpler.",
@@ -157,6 +158,7 @@ def softmax(t: Trial) -> None:
         "jax.scipy.special.*",
         "lessons.activations.*",
         "jax.numpy.logaddexp",
+        "numpy.logaddexp",
     ),
 )
 def softplus(t: Trial) -> None:
@@ -171,6 +173,9 @@ def softplus(t: Trial) -> None:
     y = t.call("softplus", FAR)
     right = jax.nn.softplus(FAR)
     t.equal("z up to ±1000", y, right, otherwise="overflow", on=f"z = {FAR}")
+    low = np.float32([-20, -10])
+    y, right, on_low = t.call("softplus", low), np.exp(low.astype(float)), f"z = {low}"
+    t.equal("small values", y, right, otherwise="digits", on=on_low, rtol=1e-2, atol=0)
     wrong = {
         "slope_is_softplus": jax.nn.softplus(z),
         "slope_of_sigmoid": s * (1 - s),

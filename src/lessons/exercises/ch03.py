@@ -192,7 +192,8 @@ def rate(t: Trial) -> None:
         "turned": "The true class keeps the large share, 1 - smoothing.",
         "of_mixture": "Take the surprise at each class, then weigh; not the reverse.",
         "one_number": "Give one number for each example; the caller takes the mean.",
-        "overflow": "exp(1000) is infinite. Work with logits less their maximum.",
+        "overflow": "exp(1000) is infinite, and a p that is rounded to 0 has no "
+        "logarithm. Write log p from the shifted logits, without p in between.",
         "value": "Weigh each class's surprise by its target, and add over the classes.",
     },
     forbidden=FINISHED_CE,

@@ -21,7 +21,8 @@ from lessons.exercises.plain import AnswerError, Key
         "hinge": "At z = 0 the loss must be ln 2. Yours is not a surprise in nats.",
         "half": "At z = 0 the loss must be ln 2. Which factor is too much?",
         "one_number": "Give one number for each example; the caller takes the mean.",
-        "overflow": "exp(1000) is infinite. Use `jnp.logaddexp`.",
+        "overflow": "exp(1000) is infinite, and a probability that is rounded to 0 has "
+        "no logarithm. The chapter has a form of log(1 + exp(z)) that meets neither.",
         "value": "σ(z) is the probability of +1. Which sigmoid is that of -1?",
         "always": "The argmax of a single column is always 0. What does z say?",
         "compare": "z > 0 is true or false, and the label is +1 or -1.",
@@ -72,7 +73,8 @@ def one_logit(t: Trial) -> None:
         "refused": "(n, 1) and (n,) are the right shapes. Do not refuse them.",
         "no_refusal": "The answer takes these wrong shapes. Compare them, and raise.",
         "stretched": "A single row is stretched over all n here. Compare the lengths.",
-        "error": "Compare the shapes yourself, and raise a ValueError.",
+        "error": "Compare the shapes before anything else may fail on them, and "
+        "raise a ValueError.",
         "unnamed": "Put both shapes, such as (6, 1), in the message's first line.",
         "value": "Difference, square, mean, over n numbers.",
     },
@@ -97,6 +99,7 @@ def columns(t: Trial) -> None:
     refuses(t, t.normal(6, 2), y, "no_refusal")
     refuses(t, y, p, "no_refusal")
     refuses(t, t.normal(6, 1, 1), y, "no_refusal")
+    refuses(t, p, np.float32(1.0), "no_refusal")
 
 
 def refuses(t: Trial, predictions: np.ndarray, targets: np.ndarray, hint: str) -> None:

@@ -85,7 +85,7 @@ def train_step(t: Trial) -> None:
     "prepare",
     hints={
         "overlap": "An example stands in both parts. Count them: `set(a) & set(b)`.",
-        "swapped": "The test part holds `held` examples, the training part the rest.",
+        "swapped": "First comes the training part, then the test part of `held` rows.",
         "lost": "Every example stands in exactly one part, and none is lost.",
         "key": "The same key must give the same split.",
         "not_shuffled": "Another key must give another split. A file may be sorted.",

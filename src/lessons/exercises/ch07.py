@@ -194,11 +194,11 @@ def pool(t: Trial) -> None:
 
 @exercise(
     "07.backward",
-    "weight_slope",
-    "bias_slope",
+    "weight_gradient",
+    "bias_gradient",
     hints={
-        "turned": "The kernel's slope is not turned round. That belongs to the slope "
-        "by the image.",
+        "turned": "The gradient of W is not turned round. That belongs to the gradient "
+        "of the image.",
         "swapped": "The shape is that of W: channels in before channels out.",
         "mean": "The images add up. A mean, if there is one, is already in delta.",
         "places": "All places share W, so what they ask of it adds up.",
@@ -212,7 +212,7 @@ def pool(t: Trial) -> None:
     forbidden=(*DIFFERENTIATION, "jax.linear_transpose"),
 )
 def backward(t: Trial) -> None:
-    """Derive the slopes of a convolution's weights and biases."""
+    """Derive the gradients of a convolution's weights and biases."""
     x, delta = t.normal(2, 6, 5, 3), 1 + t.normal(2, 4, 4, 2)
 
     start = {"w": jnp.zeros((3, 2, 3, 2)), "b": jnp.zeros(2)}
@@ -230,12 +230,12 @@ def backward(t: Trial) -> None:
         "one_image": ones,
     }
     on = "x of shape (2, 6, 5, 3), delta of shape (2, 4, 4, 2)"
-    got = t.call("weight_slope", x, delta)
-    what = "the slope by W, against jax.grad"
+    got = t.call("weight_gradient", x, delta)
+    what = "the gradient of W, against jax.grad"
     t.equal(what, got, right, mistakes=wrong, otherwise="value", on=on)
     wrong = {"bias_places": delta.sum(0), "bias_mean": bias / 32}
-    got = t.call("bias_slope", delta)
-    what = "the slope by b, against jax.grad"
+    got = t.call("bias_gradient", delta)
+    what = "the gradient of b, against jax.grad"
     t.equal(what, got, bias, mistakes=wrong, otherwise="value", on=on)
 
 

@@ -74,7 +74,7 @@ def sizes(t: Trial) -> None:
     forbidden=CELLS,
 )
 def gru(t: Trial) -> None:
-    """Write one step of the GRU as the first paper has it."""
+    """Write one step of the GRU that resets the state."""
     p = {"w_x": t.normal(2, 3, 4), "w_h": t.normal(4, 3, 4), "b": t.normal(3, 4)}
     h, x = t.normal(5, 4), t.normal(5, 2)
     from_x = np.einsum("bd,dkw->kbw", x, p["w_x"]) + p["b"][:, None]
@@ -111,14 +111,14 @@ def gru(t: Trial) -> None:
         "no_tanh": "On its way from h to c the gradient passes tanh.",
         "road": "On the road to the old memory stands the forget gate.",
         "of_new": "What the forget gate multiplies is the old memory.",
-        "gates": "That is the slope by the gate. Multiply by the gate's own slope.",
+        "gates": "That is ∂L/∂gate, say ∂L/∂i. Multiply by the gate's own slope.",
         "as_sigmoid": "The candidate is a tanh: its slope is 1 - g².",
-        "value": "First find the whole slope by c, from both h and the next step.",
+        "value": "First find the whole ∂L/∂c, from both h and the next step.",
     },
     forbidden=DIFFERENTIATION,
 )
 def backward(t: Trial) -> None:
-    """Derive the slopes of one LSTM step."""
+    """Derive the gradients of one LSTM step."""
     z = dict(zip("ifgo", t.normal(4, 3, 5), strict=True))
     gates = {k: np.asarray(activations.sigmoid(v)) for k, v in z.items()}
     gates["g"] = np.tanh(z["g"])
@@ -142,7 +142,7 @@ def backward(t: Trial) -> None:
     t.true("five names", whole, hint="names")
     for name in ("z_o", "c_old", "z_f", "z_i", "z_g") if whole else ():
         wrong = {hint: slope[name] for hint, slope in known.items() if name in slope}
-        what = f"the slope by {name}"
+        what = f"the derivative for {name}"
         t.equal(what, got[name], right[name], mistakes=wrong, otherwise="value")
 
 

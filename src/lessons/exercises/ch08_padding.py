@@ -69,7 +69,8 @@ def masked(t: Trial) -> None:
         "each_text": "Every character counts alike, not every text.",
         "perplexity": "That is 2 to the power of the bits.",
         "sign": "Bits are positive: a logarithm of a probability is not.",
-        "overflow": "exp(1000) is infinite. Subtract the largest score first.",
+        "overflow": "exp(1000) is infinite, and a p that is rounded to 0 has no "
+        "logarithm. Take log p from the scores, without p in between.",
         "value": "Take the scores of steps 0 to T - 2 and the characters 1 to T - 1.",
     },
     forbidden=(

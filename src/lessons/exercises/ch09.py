@@ -218,7 +218,7 @@ def rotary(t: Trial) -> None:
     "09.backward",
     "rms_norm_backward",
     hints={
-        "two": "Return two arrays: the slopes by x and by the scale.",
+        "two": "Return two arrays: ∂L/∂x and ∂L/∂γ.",
         "frozen": "The root depends on x as well: a second term is missing.",
         "sum": "The root holds a mean over the features, not a sum.",
         "no_scale": "`d_y` passes the scale before it reaches x: multiply by it.",
@@ -230,7 +230,7 @@ def rotary(t: Trial) -> None:
     forbidden=DIFFERENTIATION,
 )
 def backward(t: Trial) -> None:
-    """Derive the slopes of RMS norm."""
+    """Derive the gradients of RMS norm."""
     scale, (x, d_y) = 1 + t.normal(6), t.normal(2, 3, 4, 6)
 
     def pulled(scale):
