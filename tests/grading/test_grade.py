@@ -27,6 +27,7 @@ from lessons.grading import (
     walls,
 )
 from lessons.grading.cli import main
+from lessons.grading.forget import forget
 
 NAME = "01_activations.ipynb"
 FULL = 17.0  # the eighth question waits for a person
@@ -190,7 +191,6 @@ def test_a_late_submission_loses_what_the_policy_says(course, batch, tmp_path):
         book.update_or_create_assignment(ASSIGNMENT, duedate="2026-01-01 12:00 UTC")
     stamp = "2026-01-02 12:00:00 UTC\n"
     (late.submitted(ASSIGNMENT, "good") / "timestamp.txt").write_text(stamp)
-    late.marks(ASSIGNMENT, "good").with_suffix(".entered").unlink()
     grade.grade(late, ASSIGNMENT)
     [row] = [r for r in gradebook.scores(late, ASSIGNMENT) if r["student"] == "good"]
     assert row["score"] == 0
@@ -252,7 +252,8 @@ def test_the_tables_hold_each_score(course, batch):
 @pytest.fixture(scope="module")
 def pages(course, batch):
     """The pages of feedback, by student."""
-    made = feedback.feedback(course, ASSIGNMENT)
+    made, refused = feedback.feedback(course, ASSIGNMENT)
+    assert refused == {}
     return {p.parent.name: next(p.glob("*.html")).read_text() for p in made}
 
 
@@ -296,8 +297,22 @@ def test_what_the_sandbox_tells_is_not_believed():
     assert feedback.believed(picture) is None
     bell = {"output_type": "stream", "name": "stdout", "text": "a\x07\x1b[2J\u202eb"}
     assert feedback.believed(bell).text == "a??[2J?b"
-    for odd in (None, 5, [], {"output_type": "stream", "name": "x", "text": "y"}):
+    trace = {"output_type": "error", "ename": "a", "evalue": "b", "traceback": 5}
+    stream = {"output_type": "stream", "name": "x", "text": "y"}
+    for odd in (None, 5, [], stream, trace):
         assert feedback.believed(odd) is None
+
+
+def test_one_without_a_page_does_not_stop_the_others(course, pages, tmp_path):
+    root = tmp_path / "dl"
+    shutil.copytree(course.root, root)
+    copy = courses.load(root)
+    hand_in(copy, "loop", solved())
+    (copy.submitted(ASSIGNMENT, "thief") / NAME).unlink()
+    made, refused = feedback.feedback(copy, ASSIGNMENT)
+    assert "changed since it was graded" in refused["loop"]
+    assert set(refused) == {"loop", "thief"}
+    assert {path.parent.name for path in made} == set(pages) - {"loop", "thief"}
 
 
 def test_each_student_has_numbers_of_their_own(course):
@@ -314,11 +329,23 @@ def test_a_student_can_be_forgotten(course, batch, tmp_path):
     root = tmp_path / "dl"
     shutil.copytree(course.root, root)
     here = courses.load(root)
-    assert gradebook.forget(here, "thief") > 0
-    left = [p for p in root.rglob("*") if "thief" in p.name]
-    assert left == []
+    for file in (here.marks(ASSIGNMENT, "thief"), here.marks(ASSIGNMENT, "good")):
+        (file.parent / f".{file.name}.77.tmp").write_text("{")
+    other = here.marks(ASSIGNMENT, "thief.other")
+    courses.write_json(other, {"key": "its own"})
+    refused = root / "marks" / ASSIGNMENT / ".refused.json"
+    courses.write_json(refused, {"thief": "why", "loop": "why"})
+    roster = root / "students.csv"
+    roster.write_text("id,first_name\ngood,Ada\nthief,Bob\n")
+    assert forget(here, "thief") > 0
+    left = {p.name for p in root.rglob("*") if "thief" in p.name}
+    assert left == {other.name}
+    assert courses.read_json(refused) == {"loop": "why"}
+    assert roster.read_text() == "id,first_name\ngood,Ada\n"
     assert all(r["student"] != "thief" for r in gradebook.scores(here))
     assert b"thief" not in (root / "gradebook.db").read_bytes()
+    with pytest.raises(courses.CourseError, match="found no 'thief'"):
+        forget(here, "thief")
 
 
 def test_without_a_sandbox_no_command_runs_code(course, batch, monkeypatch, capsys):

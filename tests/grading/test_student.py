@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import nbformat
 import numpy as np
 import pytest
+import scipy.special
 from conftest import SOURCES
 
+from lessons import dnn
 from lessons.exercises import check, numbers
 from lessons.exercises.bans import banned, check_names
 from lessons.exercises.base import Trial, try_answers
@@ -160,11 +162,20 @@ def test_a_name_is_found_through_a_helper_a_closure_and_a_jit():
     answers = [library, helper, jax.jit(helper), lambda x: helper(x), default]
     answers += [lambda x: in_a_list[0](x), lambda x: in_a_dict["g"](x)]
     partial = kept["g"]
-    answers += [lambda x: partial(x)]
+    answers += [lambda x: partial(x), partial, jax.jit(library), jax.vmap(library)]
     for answer in answers:
         with pytest.raises(AnswerError, match=r"jax\.nn\.relu"):
             check_names(answer, ("jax.nn.relu",))
     check_names(relu, ("jax.nn.relu",))
+
+
+def test_other_names_of_a_finished_function_refuse_too():
+    bans = ("lessons.activations.relu", "scipy.special.softmax")
+    with banned(bans):
+        for call in (dnn.relu, scipy.special.softmax):
+            with pytest.raises(AnswerError, match="the answer calls"):
+                call(np.zeros(2))
+    assert dnn.relu(jnp.zeros(2)).shape == (2,)
 
 
 class Odd:

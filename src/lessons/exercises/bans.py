@@ -11,12 +11,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import sys
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
+
+import jax
 
 from lessons.exercises.plain import AnswerError
 
+LIBRARIES = {"jax", "lessons", "numpy", "optax", "scipy"}
 DIFFERENTIATION = (
     *("jax.grad", "jax.value_and_grad", "jax.vjp", "jax.jvp", "jax.linearize"),
     *("jax.jacobian", "jax.jacrev", "jax.jacfwd", "jax.hessian"),
@@ -56,10 +60,11 @@ def targets(paths: tuple[str, ...]) -> Iterator[tuple[str, Any, str]]:
 def belongs(owner: Any, name: str, value: Any) -> bool:
     """Return whether a function is a module's own, not one that it only uses.
 
-    `lessons.dnn` uses `relu` and `pairwise`; an answer may use them too.
+    `lessons.dnn.*` does not stand for the `pairwise` that `lessons.dnn` uses.
     """
     if not owner.__name__.startswith("lessons."):
-        return True
+        # `jax.nn.tanh` is `jax.numpy.tanh`, a simpler part.
+        return getattr(jax.numpy, name, None) is not value
     own = getattr(value, "__module__", None) == owner.__name__
     return own or name in getattr(owner, "__all__", ())
 
@@ -74,18 +79,48 @@ def refusal(path: str):
     return refuse
 
 
+class Finished(NamedTuple):
+    """A finished function, and one of the names under which it stands somewhere."""
+
+    path: str
+    owner: Any
+    name: str
+    function: Any
+
+
+@functools.lru_cache(maxsize=32)
+def finished(paths: tuple[str, ...], loaded: int) -> tuple[Finished, ...]:
+    """Return the finished functions with all public names of theirs.
+
+    `lessons.dnn` has a name for the very ReLU of `lessons.activations`. `loaded`, the
+    number of modules that are here, makes a list of its own when more are imported.
+    """
+    listed = [(path, getattr(owner, name)) for path, owner, name in targets(paths)]
+    by_id = {id(function): (path, function) for path, function in listed}
+    found = []
+    for module_name, module in list(sys.modules.items()):
+        root = module_name.split(".")[0]
+        private = "._" in module_name or module_name.startswith("lessons.exercises")
+        if private or root not in LIBRARIES:
+            continue
+        for name, value in list(vars(module).items()):
+            path, function = by_id.get(id(value), ("", None))
+            if path and function is value:
+                found.append(Finished(path, module, name, value))
+    return tuple(found)
+
+
 @contextlib.contextmanager
 def banned(paths: tuple[str, ...]) -> Iterator[None]:
     """Let every finished function refuse for a while."""
-    found = list(targets(paths))
-    kept = [(owner, name, getattr(owner, name)) for _, owner, name in found]
+    found = finished(paths, len(sys.modules))
     try:
-        for path, owner, name in found:
-            setattr(owner, name, refusal(path))
+        for each in found:
+            setattr(each.owner, each.name, refusal(each.path))
         yield
     finally:
-        for owner, name, function in kept:
-            setattr(owner, name, function)
+        for each in found:
+            setattr(each.owner, each.name, each.function)
 
 
 def check_names(answer: Any, paths: tuple[str, ...]) -> None:
@@ -96,32 +131,50 @@ def check_names(answer: Any, paths: tuple[str, ...]) -> None:
     AnswerError
         With the hint ``"finished"``.
     """
-    finished = {id(getattr(owner, n)): path for path, owner, n in targets(paths)}
+    known = {
+        id(part): each.path
+        for each in finished(paths, len(sys.modules))
+        for part in layers(each.function)
+    }
     for each in reached(answer):
-        path = getattr(each, "finished", None) or finished.get(id(each))
+        path = getattr(each, "finished", None) or known.get(id(each))
         if isinstance(path, str):
             raise AnswerError(f"the answer calls {path}", "finished")
         if isinstance(each, types.ModuleType) and "._src" in each.__name__:
             raise AnswerError(f"the answer calls {each.__name__}", "finished")
 
 
+def layers(function: Any) -> Iterator[Any]:
+    """Yield a function and what it wraps: jax.nn.relu is a jit, and vmap looks inside.
+
+    >>> [each.__name__ for each in layers(functools.wraps(abs)(lambda x: x))]
+    ['abs', 'abs']
+    """
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
+
+
 def reached(answer: Any) -> Iterator[Any]:
     """Yield the answer and what its code reaches by name, through its own helpers."""
     seen: set[int] = set()
-    waiting = [answer]
+    waiting = parts(answer)
     while waiting:
         each = waiting.pop()
         if id(each) in seen:
             continue
         seen.add(id(each))
         yield each
+        # What jit, vmap and partial were given: a function, or a finished one.
         function = getattr(each, "__wrapped__", each)
-        if not isinstance(function, types.FunctionType):
-            continue
         if function is not each:
             waiting.append(function)
+        if not isinstance(function, types.FunctionType):
+            continue
         # Helpers of the student's own module are followed, those of libraries not.
-        if function.__module__ not in {getattr(answer, "__module__", None), "__main__"}:
+        home = {getattr(answer, "__module__", None), "__main__"}
+        module = function.__module__ or ""
+        if module not in home or module.split(".")[0] in LIBRARIES:
             continue
         waiting += [part for each in named(function) for part in parts(each)]
 

@@ -106,7 +106,10 @@ def relu(t: Trial) -> None:
         "linear": "Take exponentials first, then divide by their sum.",
         "scores": "Softmax turns scores into probabilities that sum to 1 in each row.",
     },
-    forbidden=("jax.nn.*", "jax.scipy.special.*", "lessons.activations.*"),
+    forbidden=(
+        *("jax.nn.*", "jax.scipy.special.*", "lessons.activations.*"),
+        "scipy.special.softmax",
+    ),
 )
 def softmax(t: Trial) -> None:
     """Write a softmax over the last axis that no large score breaks."""
@@ -159,6 +162,7 @@ def softmax(t: Trial) -> None:
         "lessons.activations.*",
         "jax.numpy.logaddexp",
         "numpy.logaddexp",
+        "scipy.special.expit",
     ),
 )
 def softplus(t: Trial) -> None:

@@ -20,6 +20,7 @@ __all__ = ["columns", "count", "maximum", "one_logit", "rate", "smooth", "start"
 FINISHED_CE = (
     *("jax.nn.softmax", "jax.nn.log_softmax", "lessons.losses.*", "optax.*"),
     *("lessons.activations.softmax", "lessons.activations.log_softmax"),
+    *("scipy.special.softmax", "scipy.special.log_softmax"),
     *("optax.losses.softmax_cross_entropy", "optax.losses.smooth_labels"),
 )
 
@@ -106,6 +107,10 @@ def maximum(t: Trial) -> None:
     t.equal("at 26 points", got, right, mistakes=wrong, otherwise="value", on=on)
 
 
+# Two units are enough; the grader has no memory for a million.
+WIDEST = 1000
+
+
 def two_layers(net) -> list[dict] | None:
     """Return a plain value as two layers from 2 inputs to 1 output, or None."""
     if not isinstance(net, list) or len(net) != 2:
@@ -120,6 +125,8 @@ def two_layers(net) -> list[dict] | None:
         return None
     w1, b1, w2, b2 = (each.astype(np.float32) for each in arrays)
     h = b1.size
+    if h > WIDEST:
+        return None
     if [w1.shape, b1.shape, w2.shape, b2.shape] != [(2, h), (h,), (h, 1), (1,)]:
         return None
     return [{"w": jnp.array(w1), "b": b1}, {"w": jnp.array(w2), "b": b2}] if h else None

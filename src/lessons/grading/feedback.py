@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import concurrent.futures
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from nbformat.v4 import new_output
@@ -24,7 +24,8 @@ from lessons.grading.course import (
     write_json,
     write_text,
 )
-from lessons.grading.marking import cells_of, imported
+from lessons.grading.jobs import attempt, for_each
+from lessons.grading.marking import cells_of, fingerprint, imported
 from lessons.grading.sandbox import Sandbox, printable
 
 CELL_SECONDS = 20
@@ -46,8 +47,13 @@ def believed(output: Any) -> Any:
             "text": str() as text,
         }:
             return new_output("stream", name=name, text=printable(text[:MAX_TEXT]))
-        case {"output_type": "error", "ename": str() as name, "evalue": str() as text}:
-            lines = [line for line in output.get("traceback", []) if type(line) is str]
+        case {
+            "output_type": "error",
+            "ename": str() as name,
+            "evalue": str() as text,
+            "traceback": list() as trace,
+        }:
+            lines = [line for line in trace if type(line) is str]
             shown = printable("".join(lines)[:MAX_TEXT])
             return new_output(
                 "error",
@@ -110,13 +116,15 @@ def run_cells(notebook: Any, box: Sandbox) -> dict[int, list]:
 def outputs_of(course: Course, assignment: str, student: str, trust: bool) -> dict:
     """Run a student's notebook, or return what an earlier run of it showed."""
     place = course.marks(assignment, student)
-    key = read_json(place)["key"]
-    kept = place.with_suffix(".outputs")
+    path = course.submitted(assignment, student) / course.release(assignment).name
+    key = read_json(place).get("key")
+    if key != fingerprint(course, assignment, student, path.read_bytes()):
+        raise CourseError("it has changed since it was graded: grade it again")
+    kept = place.with_name(f"{student}.outputs")
     known = read_json(kept)
     if known.get("key") == key:
         return known
-    name = course.release(assignment).name
-    notebook = read_notebook(course.submitted(assignment, student) / name)
+    notebook = read_notebook(path)
     notebook = with_variant(notebook, course.variant(assignment, student))
     given = imported(cells_of(notebook, "").given)
     modules = ["matplotlib.pyplot", "IPython.core.interactiveshell", *given]
@@ -141,14 +149,23 @@ def fill(course: Course, assignment: str, student: str, outputs: dict) -> None:
     os.chmod(path, 0o444)
 
 
+class Pages(NamedTuple):
+    """The folders of the pages, and who has none, with the reason."""
+
+    made: list[Path]
+    refused: dict[str, str]
+
+
 def feedback(
     course: Course,
     assignment: str,
     jobs: int = 2,
     trust: bool = False,
     step: Callable[[str], None] = lambda student: None,
-) -> list[Path]:
+) -> Pages:
     """Write a page for each graded student: outputs, marks, hints and comments.
+
+    A notebook that cannot be shown does not stop the others.
 
     Raises
     ------
@@ -157,18 +174,25 @@ def feedback(
     """
     if not trust:
         walls.require()
-    entered = sorted((course.root / "marks" / assignment).glob("*.entered"))
-    students = [path.stem for path in entered]
+    entered = (course.root / "marks" / assignment).glob("*.entered")
+    students = sorted(path.name.removesuffix(".entered") for path in entered)
     if not students:
         raise CourseError(f"expected marks of {assignment}, found none: grade first")
-    pages = []
-    with concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
-        runs = {
-            student: pool.submit(outputs_of, course, assignment, student, trust)
-            for student in students
-        }
-        for student, run in runs.items():
-            fill(course, assignment, student, run.result()["outputs"])
-            pages.append(gradebook.feedback(course, assignment, student))
-            step(student)
-    return pages
+    pages = Pages([], {})
+
+    def page(student: str, outputs: dict) -> Path:
+        fill(course, assignment, student, outputs)
+        return gradebook.feedback(course, assignment, student)
+
+    work = functools.partial(outputs_of, course, assignment, trust=trust)
+    for done in for_each(students, work, jobs):
+        # nbgrader works in one folder at a time, so its part is done here.
+        if not done.refused:
+            outputs = done.result["outputs"]
+            done = attempt(lambda student, o=outputs: page(student, o), done.student)
+        if done.refused:
+            pages.refused[done.student] = done.refused
+        else:
+            pages.made.append(done.result)
+        step(done.student)
+    return Pages(sorted(pages.made), dict(sorted(pages.refused.items())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import jax
 
 from lessons.grading import gradebook, intake, walls
 from lessons.grading.course import Course, CourseError, read_json, write_json
+from lessons.grading.jobs import for_each
 from lessons.grading.marking import mark_submission, prime
 
 
@@ -75,19 +76,17 @@ def grade(
     ready = [student for student in students if student not in refused]
     cache = compiled(course, assignment)
     marks: dict[str, dict] = {}
-    with concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
-        waiting = {
-            pool.submit(mark_submission, course, assignment, s, trust, cache): s
-            for s in ready
-        }
-        for each in concurrent.futures.as_completed(waiting):
-            student = waiting[each]
-            try:
-                marks[student] = each.result()
-            except Exception as error:
-                refused[student] = f"{type(error).__name__}: {error}"[:300]
-            step(student)
+    work = functools.partial(mark_submission, course, assignment)
+    for done in for_each(
+        ready, functools.partial(work, trust=trust, cache=cache), jobs
+    ):
+        if done.refused:
+            refused[done.student] = done.refused
+        else:
+            marks[done.student] = done.result
+        step(done.student)
     entered = [student for student in ready if student in marks]
     refused |= gradebook.autograde(course, assignment, entered)
-    write_json(course.root / "marks" / assignment / "refused.json", refused)
+    # The dot keeps it apart from the marks of a student of that name.
+    write_json(course.root / "marks" / assignment / ".refused.json", refused)
     return Graded(marks, dict(sorted(refused.items())))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import io
 import logging
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lessons.grading.course import (
-    IDENT,
     Course,
     CourseError,
     read_json,
@@ -27,8 +26,6 @@ from lessons.grading.roster import read_students
 # nbgrader's template loads MathJax from another host whatever it is told. A page of
 # feedback needs no script.
 SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
-# Folders that hold one folder for each student.
-PERSONAL = ("received", "submitted", "autograded", "feedback")
 
 
 @contextlib.contextmanager
@@ -85,10 +82,11 @@ def autograde(course: Course, assignment: str, students: list[str]) -> dict[str,
     with nbgrader(course) as api:
         with api.gradebook as book:
             enter_names(course, book, students)
+            due = book.find_assignment(assignment).duedate
         for student in students:
             place = course.marks(assignment, student)
-            entered = place.with_suffix(".entered")
-            key = read_json(place)["key"]
+            entered = place.with_name(f"{student}.entered")
+            key = entry_key(course, assignment, student, str(due))
             if read_json(entered).get("key") != key:
                 try:
                     with quiet():
@@ -99,6 +97,19 @@ def autograde(course: Course, assignment: str, students: list[str]) -> dict[str,
                 else:
                     write_json(entered, {"key": key})
     return refused
+
+
+def entry_key(course: Course, assignment: str, student: str, due: str) -> str:
+    """Hash what decides an entry: marks, the time of handing in, due date, penalty."""
+    handed_in = course.submitted(assignment, student) / "timestamp.txt"
+    files = (handed_in, course.root / "nbgrader_config.py")
+    digest = hashlib.sha256(
+        read_json(course.marks(assignment, student))["key"].encode()
+    )
+    digest.update(due.encode())
+    for file in files:
+        digest.update(file.read_bytes() if file.is_file() else b"-")
+    return digest.hexdigest()
 
 
 def enter_names(course: Course, book: Any, students: list[str]) -> None:
@@ -171,30 +182,3 @@ def feedback(course: Course, assignment: str, student: str) -> Path:
         text = page.read_text(encoding="utf-8")
         write_text(page, SCRIPT.sub("", text))
     return folder
-
-
-def forget(course: Course, student: str) -> int:
-    """Delete a student's files and marks; return how many folders and files it were.
-
-    Raises
-    ------
-    CourseError
-        If there is nothing of such a student.
-    """
-    from nbgrader.api import MissingEntry
-
-    if not IDENT.fullmatch(student):
-        raise CourseError(f"expected a student's id, got {student!r}")
-    found = [course.root / name / student for name in PERSONAL]
-    found += (course.root / "variants").glob(f"*/{student}")
-    found += (course.root / "marks").glob(f"*/{student}.*")
-    found = [path for path in found if path.exists()]
-    with nbgrader(course) as api, api.gradebook as book:
-        try:
-            book.remove_student(student)
-        except MissingEntry:
-            if not found:
-                raise CourseError(f"expected a student, found no {student!r}") from None
-    for path in found:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return len(found)
