@@ -35,7 +35,9 @@ SAME_EVERYWHERE = ["browser"] + [
     for name in ("book", "notebooks", "portable", "project", "release")
 ]
 # Putting notebooks in order has nothing to do with jax; the checks of answers have.
-SAME_EVERYWHERE += [f"grading/test_{name}.py" for name in ("assemble", "intake")]
+SAME_EVERYWHERE += [
+    f"grading/test_{name}.py" for name in ("assemble", "intake", "jobs", "roster")
+]
 # What a newer jax may need newer, and what the oldest ipywidgets needs older.
 FREE = {
     "newest": {"jax", "jaxlib", "ml-dtypes"},

@@ -123,7 +123,8 @@ def test_the_container_installs_what_the_page_says():
     text = (SOURCES.parents[1] / "tools" / "grading" / "Dockerfile").read_text()
     page = PAGE.read_text(encoding="utf-8")
     assert "bubblewrap" in text
-    for option in ("seccomp=unconfined", "apparmor=unconfined", "--cap-add SYS_ADMIN"):
+    admins = ("--cap-add SYS_ADMIN", "--cap-add NET_ADMIN")
+    for option in ("seccomp=unconfined", "apparmor=unconfined", *admins):
         assert option in text
         assert option in page
 

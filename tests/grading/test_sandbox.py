@@ -1,5 +1,6 @@
 """What hostile and unlucky code does in the sandbox: nothing to anybody else."""
 
+import json
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ import pytest
 from conftest import SOURCES, solved
 
 from lessons.exercises.plain import AnswerError
-from lessons.grading import walls
+from lessons.grading import sandbox, walls
 from lessons.grading.marking import mark_notebook
 from lessons.grading.sandbox import Sandbox
 from lessons.grading.walls import Limits, NoSandbox
@@ -287,6 +288,129 @@ def relu(x):
     assert time.monotonic() - began < 30
 
 
+ASLEEP = """
+import json, os, time
+def relu(x):
+    for fd in range(3, 32):
+        try:
+            os.write(fd, LINES)
+        except OSError:
+            pass
+    time.sleep(20)
+"""
+
+
+def sleeper(*lines):
+    """Return an answer that writes lines of its own and falls asleep."""
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    return ASLEEP.replace("LINES", repr(text.encode()))
+
+
+@pytest.mark.parametrize(
+    ("lines", "sizes"),
+    [([], [1]), ([{"id": 3, "value": {"number": 1}}], [1, 1_000_000])],
+    ids=["emptied", "filled"],
+)
+def test_a_pipe_that_only_seems_ready_holds_nobody_up(boxed, monkeypatch, lines, sizes):
+    """Code inside can empty and fill the pipes after `select` has looked."""
+    with Sandbox([], QUICK._replace(call=3)) as box:
+        box.open()
+        box.run([], [sleeper(*lines)], ())
+        monkeypatch.setattr(sandbox.select, "select", lambda *lists: lists[:3])
+        with pytest.raises(AnswerError, match=r"does not listen|no answer within"):
+            for size in sizes:
+                box.call("relu", (np.zeros(size),))
+
+
+FORGED = {
+    "the end": [],
+    "the end and more": [{"more": 1}],
+    "the end and a beginning": [{"opened": 4}],
+    "the end and the next answer": [
+        {"opened": 4},
+        {"id": 5, "value": {"text": None}},
+        {"id": 6, "value": {"number": 2}},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_end_costs_the_next_exercise_nothing(boxed, name):
+    lines = [{"id": 3, "value": {"number": 1}}, {"closed": 1}, *FORGED[name]]
+    with Sandbox([], QUICK) as box:
+        box.open()
+        box.run([], [sleeper(*lines)], ())
+        assert box.call("relu", (np.zeros(1),)) == 1
+        box.close()
+        assert inside(box, "found = 1") == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"value": {"array": "", "dtype": "(1f4,f4", "shape": []}},
+        {"error": "odd", "hint": []},
+        {"value": {"list": [{"list": 1}]}},
+        {},
+    ],
+)
+def test_a_forged_reply_ends_this_answer_alone(boxed, reply):
+    with Sandbox([], QUICK) as box:
+        box.open()
+        box.run([], [sleeper({"id": 3, **reply})], ())
+        with pytest.raises(AnswerError, match="no answer"):
+            box.call("relu", (np.zeros(1),))
+        assert inside(box, "found = 1") == 1
+
+
+def test_an_honest_exercise_leaves_the_sandbox_to_the_next(box):
+    inside(box, "found = 1")
+    before = box.process.pid
+    inside(box, "found = 1")
+    assert box.process.pid == before
+
+
+def test_a_fork_bomb_does_not_take_the_next_sandbox_processes(boxed):
+    bomb = """
+import os
+found = 0
+try:
+    while True:
+        os.posix_spawn("/usr/bin/sleep", ["sleep", "600"], {})
+        found += 1
+except OSError:
+    pass
+"""
+    one = "import os\nfound = os.fork()\nif not found:\n    os._exit(0)\n"
+    with Sandbox([], QUICK) as first, Sandbox([], QUICK) as second:
+        first.open()
+        first.run([], [bomb], ())
+        assert first.value("found") > 10
+        assert inside(second, one) > 0
+
+
+def test_a_trusted_run_leaves_no_process_and_no_folder():
+    with Sandbox([], QUICK._replace(call=2), trust=True) as box:
+        box.open()
+        loop = "import os\nplace = os.getcwd()\ndef relu(x):\n    while True: pass\n"
+        box.run([], [loop], ())
+        place, processes = Path(box.value("place")), walls.family(box.process.pid)
+        assert place.is_dir() and len(processes) == 2
+        with pytest.raises(AnswerError, match="no answer within"):
+            box.call("relu", (np.zeros(1),))
+        time.sleep(0.5)
+        assert [pid for pid in processes if working(pid)] == []
+    assert not place.exists()
+
+
+def working(pid):
+    """Return whether a process still runs; one that has ended has no words."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
 def inside(box, code, name="found"):
     """Run code in the sandbox and return one of its values."""
     box.open()
@@ -442,6 +566,30 @@ def test_what_an_exercise_leaves_behind_ends_with_it(box):
     before = inside(box, count)
     inside(box, f"{HARMLESS['a process left behind']}\nfound = 0")
     assert inside(box, count) == before
+
+
+LITTER = """
+import os
+for n in range(300):
+    os.makedirs(f"/tmp/{n}/locked")
+open("/dev/shm/note", "w").close()
+found = 0
+"""
+
+
+@pytest.mark.parametrize("lock", ["", "os.chmod('/tmp/7', 0)\n"])
+def test_no_file_is_left_to_the_next_exercise(box, lock):
+    """What cannot be deleted ends with its sandbox."""
+    inside(box, LITTER + lock)
+    look = "import os\nfound = len(os.listdir('/tmp') + os.listdir('/dev/shm'))"
+    assert inside(box, look) == 1
+
+
+def test_a_reply_of_many_arrays_has_an_end(box):
+    code = "found = [np.zeros(2_500_000, 'i1')] * 2"
+    with pytest.raises(AnswerError, match="too large"):
+        inside(box, f"import numpy as np\n{code}")
+    assert inside(box, "found = 1") == 1
 
 
 def test_values_cross_the_pipe_as_they_are(box):

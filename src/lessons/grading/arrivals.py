@@ -1,33 +1,43 @@
 """What comes in: zips and folders as learning platforms export them.
 
-Nothing is unpacked to where an archive says. Files are read up to a limit, and sizes
-are counted while reading, because an archive's own figures may lie.
+Nothing is unpacked to where an archive says. Sizes are counted while reading, because
+an archive's own figures may lie, and each student may send so much and no more, so that
+one student's files cost nobody else anything.
 """
 
 from __future__ import annotations
 
+import collections
 import datetime
+import functools
 import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from lessons.grading.assemble import MAX_BYTES, Refused, read_file
+from lessons.grading.assemble import MAX_BYTES, Refused, bounded, read_file
 from lessons.grading.course import CourseError
+from lessons.grading.roster import NO_ID, NOBODY, Student, match, platform
 
-MAX_FILES = 20_000
-MAX_ARCHIVE = 1_000_000_000
+MAX_MEMBERS = 20_000
+# Of one student, in one run of `collect`.
+MAX_FILES = 100
+MAX_TOTAL = 100_000_000
+# bz2 and LZMA are not read: Python unpacks them whole, and a bomb is a few bytes long.
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+KINDS = (".ipynb", ".zip")
 
 
 class Arrived(NamedTuple):
-    """A file that came in."""
+    """A notebook that came in, and whose it is."""
 
     parts: tuple[str, ...]
     content: bytes
     when: float
+    student: str
 
 
 class Line(NamedTuple):
@@ -38,93 +48,185 @@ class Line(NamedTuple):
     said: str
 
 
-def arrivals(path: Path) -> Iterator[Arrived | Line]:
-    """Yield the notebooks in a file, a folder or an archive.
+class Desk:
+    """Who may send something, and how much each has sent so far."""
 
-    A file that cannot be read is a line of the report.
+    def __init__(self, students: list[Student]) -> None:
+        self.students = students
+        self.files: collections.Counter[str] = collections.Counter()
+        self.total: collections.Counter[str] = collections.Counter()
+
+    def owned(self, parts: tuple[str, ...]) -> bool:
+        """Return whether a path says who sent it: a student's zip, and no export.
+
+        Without a list any name is somebody's, so only the folders above it count.
+        """
+        if any(platform(part) for part in parts):
+            return True
+        known = parts if self.students else parts[:-1]
+        return match(known, self.students)[1] not in (NOBODY, NO_ID)
+
+    def full(self, student: str) -> str:
+        """Return why nothing more is read of a student; empty if it is."""
+        if self.files[student] < MAX_FILES and self.total[student] < MAX_TOTAL:
+            return ""
+        return f"over {MAX_FILES} files or {MAX_TOTAL // 10**6} MB of one student"
+
+    def read(self, student: str, read: Callable[[], bytes]) -> bytes:
+        """Read a file of a student; refuse what cannot be read or is too much."""
+        if fault := self.full(student):
+            raise Refused(fault)
+        self.files[student] += 1
+        try:
+            content = read()
+        except Refused:
+            raise
+        # zlib, struct and zipfile have errors of their own for what is broken.
+        except Exception as error:
+            raise Refused(f"it cannot be read: {error}") from None
+        self.total[student] += len(content)
+        return bounded(content)
+
+
+def arrivals(paths: list[Path], students: list[Student]) -> Iterator[Arrived | Line]:
+    """Yield the notebooks in files, folders and archives.
+
+    What cannot be read, and what is nobody's, is a line of the report.
+
+    Raises
+    ------
+    CourseError
+        If there is no such file or folder.
     """
-    if path.is_symlink():
-        yield Line(str(path), "", "refused: it is a link")
-    elif path.is_dir():
-        for folder, _, files in sorted(os.walk(path)):
-            for name in sorted(files):
-                place = Path(folder) / name
-                yield from one_file(place, place.relative_to(path).parts)
-    elif path.exists():
-        yield from one_file(path, (path.name,))
-    else:
-        raise CourseError(f"expected a file or a folder, found no {path}")
+    if missing := [path for path in paths if not os.path.lexists(path)]:
+        raise CourseError(f"expected a file or a folder, found no {missing[0]}")
+    desk = Desk(students)
+    for path in paths:
+        if path.is_symlink():
+            yield Line(shown(path.parts), "", "refused: it is a link")
+        elif path.is_dir():
+            yield from whole_folder(desk, path)
+        else:
+            yield from one_file(desk, path, (path.name,))
 
 
-def one_file(path: Path, parts: tuple[str, ...]) -> Iterator[Arrived | Line]:
-    """Yield what a single file holds."""
-    try:
-        if path.suffix.lower() == ".zip" and not path.is_symlink():
-            with path.open("rb") as file:
-                top = () if len(parts) == 1 else parts[:-1]
-                yield from archive(file, top, path.stat().st_mtime)
-        elif path.suffix.lower() == ".ipynb":
-            yield Arrived(parts, read_file(path), path.lstat().st_mtime)
-    except (Refused, OSError, zipfile.BadZipFile) as error:
-        yield Line("/".join(parts), "", f"refused: {error}")
+def whole_folder(desk: Desk, path: Path) -> Iterator[Arrived | Line]:
+    """Yield what a folder holds: a student's own, or that of many."""
+    name = path.resolve().name
+    top = (name,) if desk.owned((name,)) else ()
+    for folder, _, files in sorted(os.walk(path)):
+        for place in (Path(folder) / name for name in sorted(files)):
+            yield from one_file(desk, place, (*top, *place.relative_to(path).parts))
 
 
-def archive(
-    file: io.IOBase, top: tuple[str, ...], when: float, depth: int = 0
+def one_file(
+    desk: Desk, path: Path, parts: tuple[str, ...]
 ) -> Iterator[Arrived | Line]:
-    """Yield the notebooks in a zip; a zip in a zip is opened once."""
-    total = 0
-    with zipfile.ZipFile(file) as zipped:
-        members = zipped.infolist()
-        if len(members) > MAX_FILES:
-            raise Refused(
-                f"it holds {len(members)} files; at most {MAX_FILES} are read"
-            )
-        for member in members:
-            parts = (*top, *member.filename.replace("\\", "/").split("/"))
-            suffix = Path(parts[-1]).suffix.lower()
-            if member.is_dir() or suffix not in (".ipynb", ".zip"):
-                continue
-            if fault := unfit(member, parts):
-                yield Line(shown(parts), "", f"refused: {fault}")
-                continue
-            content = limited(zipped, member)
-            total += len(content)
-            if total > MAX_ARCHIVE:
-                raise Refused(f"it holds over {MAX_ARCHIVE // 10**6} MB")
-            moment = stamp(member) or when
-            if suffix == ".ipynb":
-                yield Arrived(parts, content, moment)
-            elif depth == 0:
-                yield from nested(content, parts, moment)
-
-
-def nested(content: bytes, parts: tuple, when: float) -> Iterator[Arrived | Line]:
-    """Yield the notebooks of a zip that a student sent."""
+    """Yield what a file holds: a student's own, or an export of many students'."""
+    if path.suffix.lower() not in KINDS:
+        return
     try:
-        top = (*parts[:-1], Path(parts[-1]).stem)
-        yield from archive(io.BytesIO(content), top, when, depth=1)
-    except (Refused, zipfile.BadZipFile) as error:
+        when = path.lstat().st_mtime
+        if path.suffix.lower() == ".ipynb" or desk.owned(parts):
+            yield from sent(desk, parts, functools.partial(read_file, path), when)
+        elif path.is_symlink() or not path.is_file():
+            yield Line(shown(parts), "", "refused: it is a link or no ordinary file")
+        else:
+            with path.open("rb") as file:
+                yield from export(desk, file, parts[:-1], when)
+    except (Refused, OSError) as error:
         yield Line(shown(parts), "", f"refused: {error}")
 
 
-def unfit(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
+def export(
+    desk: Desk, file: BinaryIO, top: tuple[str, ...], when: float
+) -> Iterator[Arrived | Line]:
+    """Yield what students sent, from the archive of a platform."""
+    with opened(file) as zipped:
+        for member in members(zipped, KINDS):
+            read = functools.partial(limited, zipped, member)
+            moment = stamp(member) or when
+            yield from sent(desk, (*top, *path_of(member)), read, moment)
+
+
+def sent(
+    desk: Desk, parts: tuple[str, ...], read: Callable[[], bytes], when: float
+) -> Iterator[Arrived | Line]:
+    """Yield what a student sent: a notebook, or the notebooks in a zip."""
+    student, why = match(parts, desk.students)
+    if not student:
+        yield Line(shown(parts), "", f"not matched: {why}")
+        return
+    try:
+        content = desk.read(student, read)
+        if parts[-1].lower().endswith(".zip"):
+            yield from unpacked(desk, student, parts, content, when)
+        else:
+            yield Arrived(parts, content, when, student)
+    except Refused as error:
+        yield Line(shown(parts), student, f"refused: {error}")
+
+
+def unpacked(
+    desk: Desk, student: str, parts: tuple[str, ...], content: bytes, when: float
+) -> Iterator[Arrived | Line]:
+    """Yield the notebooks in a zip that a student made, but not zips in it.
+
+    Its names and dates are the student's choice, so neither says whose a file is, or
+    when it was sent.
+    """
+    with opened(io.BytesIO(content)) as zipped:
+        for member in members(zipped, (".ipynb",)):
+            if fault := desk.full(student):
+                raise Refused(f"the rest of it: {fault}")
+            inner = (*parts, *path_of(member))
+            try:
+                read = functools.partial(limited, zipped, member)
+                yield Arrived(inner, desk.read(student, read), when, student)
+            except Refused as error:
+                yield Line(shown(inner), student, f"refused: {error}")
+
+
+def opened(file: BinaryIO) -> zipfile.ZipFile:
+    """Open an archive; refuse it if that fails in whatever way."""
+    try:
+        return zipfile.ZipFile(file)
+    except Exception as error:
+        raise Refused(f"it is no zip that can be read: {error}") from None
+
+
+def members(zipped: zipfile.ZipFile, kinds: tuple[str, ...]) -> list[zipfile.ZipInfo]:
+    """Return the members of an archive that are of some kind."""
+    found = zipped.infolist()
+    if len(found) > MAX_MEMBERS:
+        raise Refused(f"it holds {len(found)} files; at most {MAX_MEMBERS} are read")
+    return [each for each in found if path_of(each)[-1].lower().endswith(kinds)]
+
+
+def path_of(member: zipfile.ZipInfo) -> tuple[str, ...]:
+    """Return the folders and the name of a member."""
+    return tuple(member.filename.replace("\\", "/").split("/"))
+
+
+def limited(zipped: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Read a member up to the limit and a little over."""
+    if fault := unfit(member):
+        raise Refused(fault)
+    with zipped.open(member) as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def unfit(member: zipfile.ZipInfo) -> str:
     """Return why a member of an archive is not read; empty if it is."""
     if stat.S_ISLNK(member.external_attr >> 16):
         return "it is a link"
     if member.flag_bits & 1:
         return "it is encrypted"
-    outside = ".." in parts or member.filename.startswith(("/", "\\"))
+    if member.compress_type not in PACKED:
+        return "it is packed in an unusual way, which is not read"
+    path = path_of(member)
+    outside = ".." in path or path[0] == ""
     return "its name points out of the archive" if outside else ""
-
-
-def limited(zipped: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Read a member up to the limit; what is longer is refused later, by its size."""
-    try:
-        with zipped.open(member) as file:
-            return file.read(MAX_BYTES + 1)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
-        raise Refused(f"{member.filename} cannot be read: {error}") from None
 
 
 def stamp(member: zipfile.ZipInfo) -> float | None:

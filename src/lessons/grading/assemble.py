@@ -46,18 +46,31 @@ class Assembled(NamedTuple):
 
 
 def read_file(path: Path) -> bytes:
-    """Return the bytes of a file that a student sent.
+    """Return the bytes of a file that a student sent, up to one more than is allowed.
 
     Raises
     ------
     Refused
-        If it is a link or a device, or too large.
+        If it is a link or a device.
     """
     state = path.lstat()
     if not stat.S_ISREG(state.st_mode):
         raise Refused("it is no ordinary file but a link or a device")
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
+
+
+def bounded(content: bytes) -> bytes:
+    """Return what came, if it is not too large.
+
+    Raises
+    ------
+    Refused
+        If it is.
+    """
+    if len(content) > MAX_BYTES:
+        raise Refused(f"it has over {MAX_BYTES // 1_000_000} MB, which is not read")
+    return content
 
 
 def read_submission(content: bytes) -> list[Received]:
@@ -68,9 +81,7 @@ def read_submission(content: bytes) -> list[Received]:
     Refused
         If it is no notebook, or too large.
     """
-    if len(content) > MAX_BYTES:
-        raise Refused(f"it has over {MAX_BYTES // 1_000_000} MB, which is not read")
-    if not content.strip():
+    if not bounded(content).strip():
         raise Refused("it is empty")
     try:
         data = json.loads(content.decode("utf-8-sig"))

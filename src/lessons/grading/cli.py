@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,14 +29,23 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"lessons: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print(
             "\nlessons: stopped. The same command goes on from here.", file=sys.stderr
         )
         return 130
+    except Exception as error:
+        if not isinstance(error, expected()):
+            raise
+        print(f"lessons: {error}", file=sys.stderr)
+        return 1
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """Return the errors whose message says enough; the others are mistakes of ours."""
+    from lessons.exercises.plain import AnswerError
+
+    return ValueError, OSError, RuntimeError, AnswerError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -166,35 +174,25 @@ def release(options: argparse.Namespace) -> int:
 
     here = course.load(options.course)
     if options.students:
-        take_list(here, options.students)
+        roster.take_list(here, options.students)
     made = course.release(here, options.assignment, options.due)
     print(f"For students: {made.relative_to(here.root)}")
     if options.variants:
-        listed = here.root / "students.csv"
-        if not listed.is_file():
+        ids = [student.id for student in roster.listed(here)]
+        if not ids:
             raise course.CourseError("expected --students FILE beside --variants")
-        ids = [student.id for student in roster.read_students(listed)]
         folder = course.release_variants(here, options.assignment, ids)
         print(f"One copy each for {len(ids)}: {folder.relative_to(here.root)}")
     return 0
 
 
-def take_list(course, path: Path) -> None:
-    """Keep the list of the class in the course, after reading it once."""
-    from lessons.grading import roster
-
-    roster.read_students(path)
-    if path.resolve() != course.root / "students.csv":
-        shutil.copy(path, course.root / "students.csv")
-
-
 def collect(options: argparse.Namespace) -> int:
     """Take in what students sent, and report on every file."""
-    from lessons.grading import course, intake
+    from lessons.grading import course, intake, roster
 
     here = course.load(options.course)
     if options.students:
-        take_list(here, options.students)
+        roster.take_list(here, options.students)
     lines = intake.collect(here, options.files, options.assignment)
     for line in lines:
         who = f" [{line.student}]" if line.student else ""
@@ -227,9 +225,14 @@ def grade(options: argparse.Namespace) -> int:
     for row in gradebook.scores(here, options.assignment):
         waiting = "  (answers in words wait for you)" if row["waiting"] else ""
         print(f"{row['student']:<24}{row['score']:g} of {row['max_score']:g}{waiting}")
-    for student, why in done.refused.items():
-        print(f"{student:<24}not graded: {why}")
-    return int(bool(done.refused))
+    return told(done.refused, "not graded")
+
+
+def told(refused: dict[str, str], what: str) -> int:
+    """Print who has nothing and why; 1 if there is anybody."""
+    for student, why in refused.items():
+        print(f"{student:<24}{what}: {why}")
+    return int(bool(refused))
 
 
 def feedback(options: argparse.Namespace) -> int:
@@ -241,15 +244,15 @@ def feedback(options: argparse.Namespace) -> int:
 
     here = course.load(options.course)
     with tqdm(unit="page", disable=None) as bar:
-        made = pages.feedback(
+        done = pages.feedback(
             here,
             options.assignment,
             options.jobs,
             options.trust,
             lambda student: bar.update(),
         )
-    print(f"{len(made)} pages in feedback/")
-    return 0
+    print(f"{len(done.made)} pages in feedback/")
+    return told(done.refused, "no page")
 
 
 def grades(options: argparse.Namespace) -> int:
@@ -257,17 +260,19 @@ def grades(options: argparse.Namespace) -> int:
     from lessons.grading import course, export
 
     here = course.load(options.course)
+    if options.assignment:
+        here.source(options.assignment)
     print(export.grades(here, options.csv, options.assignment), end="")
     return 0
 
 
 def forget(options: argparse.Namespace) -> int:
     """Delete a student's files and marks."""
-    from lessons.grading import course, gradebook
+    from lessons.grading import course
+    from lessons.grading import forget as forgetting
 
-    here = course.load(options.course)
-    count = gradebook.forget(here, options.student)
-    print(f"{options.student}: {count} folders and files deleted, and the marks.")
+    count = forgetting.forget(course.load(options.course), options.student)
+    print(f"{options.student}: deleted in {count} places, the marks and the list too.")
     print("Copies that you made, such as exports and backups, are not touched.")
     return 0
 

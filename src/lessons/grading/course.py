@@ -15,7 +15,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,11 +54,26 @@ class Course(NamedTuple):
 
     def source(self, assignment: str) -> Path:
         """Return the notebook with the solutions."""
-        return only(self.root / "source" / assignment, assignment)
+        return self.only("source", assignment)
 
     def release(self, assignment: str) -> Path:
         """Return the notebook that students get."""
-        return only(self.root / "release" / assignment, assignment)
+        return self.only("release", assignment)
+
+    def only(self, kind: str, assignment: str) -> Path:
+        """Return the one notebook of an assignment, or raise CourseError."""
+        known = sorted(p.name for p in (self.root / "source").glob("*") if p.is_dir())
+        folder = self.root / kind / assignment
+        found = sorted(folder.glob("*.ipynb"))
+        if assignment not in known:
+            why = f"expected one of {', '.join(known)}, got {assignment!r}"
+        elif kind == "release" and not found:
+            why = f"{assignment} is not released. Run: lessons release {assignment}"
+        elif len(found) != 1:
+            why = f"expected one notebook in {folder}, found {len(found)}"
+        else:
+            return found[0]
+        raise CourseError(why)
 
     def hidden(self) -> Path:
         """Return the folder of the hidden checks."""
@@ -93,23 +107,6 @@ class Course(NamedTuple):
 def number(*words: str) -> int:
     """Turn words into a number, the same on every machine."""
     return int.from_bytes(hashlib.sha256("\0".join(words).encode()).digest()[:8], "big")
-
-
-def only(folder: Path, assignment: str) -> Path:
-    """Return the one notebook of a folder.
-
-    Raises
-    ------
-    CourseError
-        If there is none, or more than one.
-    """
-    found = sorted(folder.glob("*.ipynb"))
-    if len(found) != 1:
-        raise CourseError(
-            f"expected one notebook in {folder}, found {len(found)}. "
-            f"Is {assignment!r} released? Run: lessons release {assignment}"
-        )
-    return found[0]
 
 
 def exercises_folder() -> Path:
@@ -150,19 +147,24 @@ def init(root: Path, id: str, sources: Path | None = None) -> Course:
     root.mkdir(parents=True, exist_ok=True)
     # Nobody else on the machine may read solutions and marks.
     os.chmod(root, 0o700)
+    # nbgrader would hand out what a run that was killed left here.
+    for left in (root / "source").glob("*/.*.tmp"):
+        left.unlink()
     for notebook in notebooks:
         place = root / "source" / notebook.stem[:2]
-        place.mkdir(parents=True, exist_ok=True)
         if not list(place.glob("*.ipynb")):
-            shutil.copy(notebook, place)
+            write_bytes(place / notebook.name, notebook.read_bytes())
     for name in ("hidden", "answers"):
         for file in sorted((sources / name).glob("[!_]*.*")):
-            (root / name).mkdir(exist_ok=True)
             if not (root / name / file.name).exists():
-                shutil.copy(file, root / name)
+                write_bytes(root / name / file.name, file.read_bytes())
+    # An instructor's own practice checks, of `lessons new-exercise --sources`.
+    for file in sorted(sources.glob("ch[0-9][0-9]*.py")):
+        if not (root / file.name).exists():
+            write_bytes(root / file.name, file.read_bytes())
     config = root / "nbgrader_config.py"
     if not config.exists():
-        config.write_text(CONFIG.replace("{id!r}", repr(id)), encoding="utf-8")
+        write_text(config, CONFIG.replace("{id!r}", repr(id)))
     if not (root / "course.json").exists():
         settings = {"id": id, "salt": secrets.token_hex(16), "variants": []}
         write_json(root / "course.json", settings)
@@ -175,14 +177,20 @@ def load(root: Path) -> Course:
     Raises
     ------
     CourseError
-        If the folder is none.
+        If the folder is none, or its settings are damaged.
     """
     if not (root / "course.json").is_file():
         raise CourseError(
             f"expected a course in {root}. Make one: lessons course init {root}"
         )
-    settings = read_json(root / "course.json")
-    return Course(root.resolve(), settings["id"], settings["salt"])
+    try:
+        settings = read_json(root / "course.json")
+        return Course(root.resolve(), settings["id"], settings["salt"])
+    except (ValueError, KeyError, TypeError):
+        raise CourseError(
+            f"expected an id and a salt in {root / 'course.json'}: take it from a "
+            "backup, because they decide what submissions are tried on"
+        ) from None
 
 
 def read_json(path: Path) -> dict:
@@ -197,9 +205,14 @@ def write_json(path: Path, data: dict) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file in one step: it is old or new, and never half."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Do the same for a file that is no text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    new.write_text(text, encoding="utf-8")
+    new.write_bytes(content)
     os.replace(new, path)
 
 

@@ -7,7 +7,7 @@ import io
 
 from lessons.grading import gradebook
 from lessons.grading.course import Course
-from lessons.grading.roster import Student, read_students
+from lessons.grading.roster import Student, listed
 
 FORMS = ("plain", "canvas", "moodle")
 
@@ -90,9 +90,7 @@ def grades(course: Course, form: str = "plain", assignment: str | None = None) -
         Only this one.
     """
     rows = gradebook.scores(course, assignment)
-    roster = course.root / "students.csv"
-    listed = read_students(roster) if roster.is_file() else []
-    students = {student.id: student for student in listed}
+    students = {student.id: student for student in listed(course)}
     if form == "plain":
         lines = plain(rows)
     else:

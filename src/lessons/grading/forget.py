@@ -74,8 +74,8 @@ def leave_lists(course: Course, student: str) -> int:
         return lists
     with roster.open(encoding="utf-8-sig", newline="") as file:
         head, *rows = csv.reader(file)
-    place = head.index("id")
-    kept = [row for row in rows if row[place : place + 1] != [student]]
+    place = [name.strip().lower() for name in head].index("id")
+    kept = [row for row in rows if [c.strip() for c in row[place:]][:1] != [student]]
     if len(kept) < len(rows):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([head, *kept])

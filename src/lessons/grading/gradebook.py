@@ -21,7 +21,7 @@ from lessons.grading.course import (
     write_json,
     write_text,
 )
-from lessons.grading.roster import read_students
+from lessons.grading.roster import listed
 
 # nbgrader's template loads MathJax from another host whatever it is told. A page of
 # feedback needs no script.
@@ -114,8 +114,7 @@ def entry_key(course: Course, assignment: str, student: str, due: str) -> str:
 
 def enter_names(course: Course, book: Any, students: list[str]) -> None:
     """Enter the names and addresses of the class list, where there is one."""
-    roster = course.root / "students.csv"
-    for each in read_students(roster) if roster.is_file() else []:
+    for each in listed(course):
         if each.id in students:
             book.update_or_create_student(
                 each.id,

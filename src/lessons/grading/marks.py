@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from lessons.exercises.base import (
@@ -25,6 +25,8 @@ from lessons.exercises.base import (
     try_answers,
 )
 from lessons.exercises.local import exercises_of, explained
+
+MAX_SAYS = 2000
 
 
 class Marked(NamedTuple):
@@ -63,6 +65,9 @@ class Chapter(NamedTuple):
 def chapter(number: str, folder: Path) -> Chapter:
     """Load a chapter's exercises and hidden checks.
 
+    An instructor's own practice checks lie beside the folder, as `lessons new-exercise`
+    writes them; they come on top of the package's.
+
     Parameters
     ----------
     number : str
@@ -78,12 +83,24 @@ def chapter(number: str, folder: Path) -> Chapter:
     file = folder / f"ch{number}.py"
     if not file.is_file():
         raise ValueError(f"expected hidden checks in {file.name}, found no such file")
-    spec = importlib.util.spec_from_file_location(f"hidden_{number}", file)
+    found = [each for each in vars(loaded(file)).values() if isinstance(each, Hidden)]
+    exercises: dict[str, Exercise] = {}
+    name = f"lessons.exercises.ch{number}"
+    if importlib.util.find_spec(name):
+        exercises |= exercises_of(importlib.import_module(name))
+    own = folder.parent / f"ch{number}.py"
+    if own.is_file():
+        exercises |= exercises_of(loaded(own))
+    return Chapter(exercises, {each.id: each.check for each in found})
+
+
+def loaded(file: Path) -> ModuleType:
+    """Run a file of checks and return its module."""
+    name = f"{file.parent.name}_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    practice = importlib.import_module(f"lessons.exercises.ch{number}")
-    found = [each for each in vars(module).values() if isinstance(each, Hidden)]
-    return Chapter(exercises_of(practice), {each.id: each.check for each in found})
+    return module
 
 
 def mark(course: Chapter, id: str, answers: Answers, seed: int, variant: int) -> Marked:
@@ -121,8 +138,10 @@ def verdict(exercise: Exercise, findings: list[Finding]) -> str:
     failed = next((each for each in findings if not each.passed), None)
     if failed is None:
         return f"{exercise.id}: all {len(findings)} checks passed."
-    lines = [f"{exercise.id}: failed at: {failed.what}", *explained(exercise, failed)]
-    return "\n".join(lines)
+    # Cut twice: a long place must not push out the hint.
+    kept = failed._replace(on=failed.on[: MAX_SAYS // 2])
+    lines = [f"{exercise.id}: failed at: {failed.what}", *explained(exercise, kept)]
+    return "\n".join(lines)[:MAX_SAYS]
 
 
 def inside_of_jax(code: str) -> str | None:
@@ -149,15 +168,20 @@ def parsed(code: str) -> ast.Module:
         return ast.parse(code)
 
 
-def dotted_names(code: str) -> list[str]:
-    """Return the full names that a source uses, its imports resolved."""
+def tree_of(code: str) -> ast.Module | None:
+    """Parse what a student wrote; None if it is no plain Python."""
     try:
-        tree = parsed(re.sub(r"^\s*[%!].*$", "pass", code, flags=re.MULTILINE))
+        return parsed(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+        return None
+
+
+def dotted_names(code: str) -> list[str]:
+    """Return the full names that a source of plain Python uses, imports resolved."""
+    tree = tree_of(code)
+    nodes = list(ast.walk(tree)) if tree else []
     known: dict[str, str] = {}
-    found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 root = alias.name if alias.asname else alias.name.split(".")[0]
@@ -165,10 +189,11 @@ def dotted_names(code: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute | ast.Name):
-            found.append(full_name(node, known))
-    return [*known.values(), *(name for name in found if name)]
+    # a.b is within a.b.c: to write each of them out would take quadratic time.
+    within = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    named = [node for node in nodes if isinstance(node, ast.Attribute | ast.Name)]
+    found = [full_name(node, known) for node in named if id(node) not in within]
+    return [*known.values(), *filter(None, found)]
 
 
 def full_name(node: ast.AST, known: dict[str, str]) -> str:

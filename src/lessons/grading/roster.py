@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import csv
+import functools
 import re
 import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from lessons.grading.course import IDENT, CourseError
+from lessons.grading.course import IDENT, Course, CourseError, write_bytes
 
 COLUMNS = ("id", "first_name", "last_name", "email", "lms_id")
 # lovelaceada_LATE_4711_99_07_cnn-2.ipynb
-CANVAS = re.compile(r"^(?P<name>[^_]+)(?:_LATE)?_(?P<lms>\d+)_\d+_(?P<file>.+)$")
-# Ada Lovelace_4711_assignsubmission_file_/07_cnn.ipynb
-MOODLE = re.compile(
-    r"^(?P<name>.+?)_(?P<lms>\d+)_assignsubmission_file(?:_(?P<file>.*))?$"
-)
+CANVAS = re.compile(r"^(?P<name>[^_\s]+)(?:_LATE)?_(?P<lms>\d+)_\d+_.")
+# Ada Lovelace_123_assignsubmission_file_/07_cnn.ipynb
+MOODLE = re.compile(r"^(?P<name>.+?)_\d+_assignsubmission_file(?:_|$)")
 # Ada Lovelace - 07_cnn.ipynb
-CLASSROOM = re.compile(r"^(?P<name>.+?) - (?P<file>.+)$")
+CLASSROOM = re.compile(r"^(?P<name>.+?) - .")
+MAX_PARTS = 20
+NOBODY = "nobody on the list has such a name"
+NO_ID = "no part of its path is fit for an id"
+SAVE = "save it as CSV UTF-8, with commas"
 
 
 class Student(NamedTuple):
@@ -30,13 +33,15 @@ class Student(NamedTuple):
     email: str = ""
     lms_id: str = ""
 
-    def names(self) -> set[str]:
-        """Return all forms under which the student may be found, plainly written."""
-        first, last = self.first_name, self.last_name
-        forms = [self.id, self.email, self.email.split("@")[0]]
-        if first and last:
-            forms += [f"{first} {last}", f"{last} {first}"]
-        return {plain(form) for form in forms} - {""}
+
+@functools.cache
+def names(student: Student) -> set[str]:
+    """Return all forms under which a student may be found, plainly written."""
+    first, last = student.first_name, student.last_name
+    forms = [student.id, student.email, student.email.split("@")[0]]
+    if first and last:
+        forms += [f"{first} {last}", f"{last} {first}"]
+    return {plain(form) for form in forms} - {""}
 
 
 def plain(text: str) -> str:
@@ -55,14 +60,11 @@ def read_students(path: Path) -> list[Student]:
     Raises
     ------
     CourseError
-        If the column is missing, or an id is unfit for a folder's name or not unique.
+        If it cannot be read, is empty or has no such column, or if an id is unfit for a
+        folder's name or not unique.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or "id" not in rows[0]:
-        raise CourseError(f"expected the columns {', '.join(COLUMNS)} in {path}")
     students = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in enumerate(read_rows(path), start=2):
         student = Student(*((row.get(name) or "").strip() for name in COLUMNS))
         if not IDENT.fullmatch(student.id):
             raise CourseError(
@@ -78,25 +80,70 @@ def read_students(path: Path) -> list[Student]:
     return students
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a list, by the names of its columns in small letters."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, *lines = [*filter(any, csv.reader(file))] or [[]]
+    except (UnicodeError, csv.Error) as error:
+        raise CourseError(f"{path} cannot be read ({error}): {SAVE}") from None
+    columns = [name.strip().lower() for name in header]
+    if header and "id" not in columns:
+        raise CourseError(
+            f"expected the columns {', '.join(COLUMNS)}, of which only id must be "
+            f"there, got {', '.join(header)[:200]!r} in {path}: {SAVE}"
+        )
+    if not lines:
+        raise CourseError(f"{path} is empty: it lists no students")
+    return [dict(zip(columns, line, strict=False)) for line in lines]
+
+
+def listed(course: Course) -> list[Student]:
+    """Return the class of a course; empty if it has no list."""
+    path = course.root / "students.csv"
+    return read_students(path) if path.is_file() else []
+
+
+def take_list(course: Course, path: Path) -> None:
+    """Keep the list of the class in the course, after reading it once."""
+    read_students(path)
+    write_bytes(course.root / "students.csv", path.read_bytes())
+
+
 class Owner(NamedTuple):
-    """What the path of a file says about who sent it."""
+    """What a part of a path says about who sent it."""
 
     name: str
-    lms_id: str
-    file: str
+    lms_id: str = ""
+
+
+def stem(part: str) -> str:
+    """Return a part of a path without the ending of a notebook or a zip."""
+    return re.sub(r"\.(ipynb|zip)$", "", part, flags=re.IGNORECASE)
+
+
+def platform(part: str) -> Owner | None:
+    """Return who sent a file or folder that Canvas or Moodle named, or None."""
+    if hit := CANVAS.match(stem(part)):
+        return Owner(hit["name"], hit["lms"])
+    # Moodle's number changes with the assignment: it is nobody's number on the list.
+    if hit := MOODLE.match(stem(part)):
+        return Owner(hit["name"])
+    return None
 
 
 def owners(parts: tuple[str, ...]) -> list[Owner]:
-    """Return what each form of a file's path would say, the surest first."""
+    """Return whom the parts of a path may name, from the outside in.
+
+    What a platform has named is the last: below it, names are the student's choice.
+    """
     found = []
     for part in parts:
-        stem = re.sub(r"\.(ipynb|zip)$", "", part)
-        for form in (MOODLE, CANVAS):
-            if hit := form.match(stem):
-                found.append(Owner(hit["name"], hit["lms"], parts[-1]))
-        if hit := CLASSROOM.match(stem):
-            found += [Owner(hit[name], "", parts[-1]) for name in ("name", "file")]
-        found.append(Owner(stem, "", parts[-1]))
+        if sender := platform(part):
+            return [*found, sender]
+        found.append(Owner(stem(part)))
+    if hit := CLASSROOM.match(found[-1].name if found else ""):
+        found[-1] = Owner(hit["name"])
     return found
 
 
@@ -106,7 +153,7 @@ def match(parts: tuple[str, ...], students: list[Student]) -> tuple[str, str]:
     Parameters
     ----------
     parts : tuple of str
-        The folders and the name of the file.
+        The folders and the name of the file, outside of any zip of a student's own.
     students : list of Student
         The class; if it is empty, a folder or file named like an id is one.
 
@@ -115,17 +162,32 @@ def match(parts: tuple[str, ...], students: list[Student]) -> tuple[str, str]:
     tuple of str
         The student's id and an empty text, or an empty text and the reason.
     """
+    if len(parts) > MAX_PARTS:
+        return "", f"its path has over {MAX_PARTS} parts"
     said = owners(parts)
     if not students:
-        names = [owner.name for owner in said if not owner.name[:1].isdigit()]
-        fit = [name for name in names if IDENT.fullmatch(name)]
-        return (fit[0], "") if fit else ("", "no part of its path is fit for an id")
+        words = [owner.name for owner in said if not owner.name[:1].isdigit()]
+        fit = [word for word in words if IDENT.fullmatch(word)]
+        return (fit[0], "") if fit else ("", NO_ID)
     for owner in said:
-        by_number = [s for s in students if owner.lms_id and s.lms_id == owner.lms_id]
-        by_name = [s for s in students if plain(owner.name) in s.names()]
-        hits = {s.id for s in by_number or by_name}
-        if len(hits) == 1:
-            return hits.pop(), ""
-        if hits:
-            return "", f"{owner.name!r} may be {' or '.join(sorted(hits))}"
-    return "", "nobody on the list has such a name"
+        student, why = whose(owner, students)
+        if student or why:
+            return student, why
+    return "", NOBODY
+
+
+def whose(owner: Owner, students: list[Student]) -> tuple[str, str]:
+    """Say who is meant: as `match` does, with two empty texts for nobody."""
+    named = [s for s in students if plain(owner.name) in names(s)]
+    numbered = [s for s in students if owner.lms_id and s.lms_id == owner.lms_id]
+    found = numbered or named
+    if named and owner.lms_id:
+        # As far as the list knows the number, it must be the named student's.
+        found = [s for s in named if (s in numbered if numbered else not s.lms_id)]
+        if not found:
+            who = " or ".join(s.id for s in named)
+            return "", f"its name is that of {who}, its number {owner.lms_id} is not"
+    ids = [s.id for s in found]
+    if len(ids) > 1:
+        return "", f"{owner.name!r} may be {' or '.join(sorted(ids))}"
+    return (ids[0], "") if ids else ("", "")

@@ -8,11 +8,14 @@ plain data: the sender is not trusted.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +24,18 @@ from typing import Any
 
 import lessons
 from lessons.exercises.plain import AnswerError, decode, encode
-from lessons.grading.walls import ENVIRONMENT, MEGABYTE, Limits, command, resident
+from lessons.grading.walls import (
+    ENVIRONMENT,
+    MEGABYTE,
+    Limits,
+    command,
+    family,
+    resident,
+)
 
 SENT_HINTS = {"unanswered", "finished", "undefined", "kind"}
-REPLY_BYTES = 32 * MEGABYTE
+REPLY_BYTES = 4 * MEGABYTE
+COUNT = itertools.count()
 
 
 class Sandbox:
@@ -53,11 +64,10 @@ class Sandbox:
         cache: Path | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self.count = 0
+        self.count = self.idle = 0
         self.waiting = b""
         self.options = {
-            # One user for each sandbox: the limit on processes counts by user.
-            "uid": 61000 + os.getpid() % 4000 if os.geteuid() == 0 else None,
+            "uid": user() if os.geteuid() == 0 else None,
             "alone": True,
             # Names on the process list whose sandbox it is.
             "owner": os.getpid(),
@@ -72,13 +82,15 @@ class Sandbox:
             },
         }
         self.parts = command(self.options, self.limits, hide, cache)
-        self.environment = None
+        self.environment = self.folder = None
         if trust:
+            self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
             self.options |= {"uid": None, "alone": False, "limits": {}}
             self.parts = [sys.executable, "-m", "lessons.grading.worker"]
             self.parts.append(json.dumps(self.options))
             here = {"PYTHONPATH": str(Path(lessons.__file__).parents[1])}
             here["JAX_COMPILATION_CACHE_DIR"] = str(cache or "")
+            here["TMPDIR"] = self.folder.name
             self.environment = os.environ | ENVIRONMENT | here
         self.process: subprocess.Popen | None = None
 
@@ -95,10 +107,16 @@ class Sandbox:
             stderr=subprocess.DEVNULL,
             env=self.environment,
             start_new_session=True,
+            bufsize=0,
         )
+        # The other ends are not ours alone: whoever runs inside can fill and empty the
+        # pipes, also between `select` and what follows it.
+        for pipe in (self.process.stdin, self.process.stdout):
+            os.set_blocking(pipe.fileno(), False)
         watch = threading.Thread(target=self.watch, args=(self.process,), daemon=True)
         watch.start()
         self.read(self.limits.start)
+        self.idle = len(family(self.process.pid))
 
     def alive(self) -> bool:
         """Return whether the exercise's program still answers."""
@@ -107,8 +125,7 @@ class Sandbox:
     def stop(self) -> None:
         """End the sandbox and everything in it."""
         if self.process:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+            kill(self.process)
             self.process.wait()
             for pipe in (self.process.stdin, self.process.stdout):
                 with contextlib.suppress(OSError):
@@ -120,14 +137,16 @@ class Sandbox:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End it."""
+        """End it, and leave nothing behind."""
         self.stop()
+        if self.folder:
+            self.folder.cleanup()
 
     def watch(self, process: subprocess.Popen) -> None:
         """End a sandbox whose processes together hold too much memory."""
         while process.poll() is None:
             if resident(process.pid) > self.limits.memory:
-                process.kill()
+                kill(process)
             time.sleep(0.2)
 
     def send(self, message: dict) -> None:
@@ -135,13 +154,15 @@ class Sandbox:
         data = json.dumps(message).encode() + b"\n"
         pipe, end = self.process.stdin.fileno(), time.monotonic() + self.limits.call
         while data:
-            left = max(0, end - time.monotonic())
-            if not select.select([], [pipe], [], left)[1]:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([], [pipe], [], left)[1]:
                 self.stop()
                 raise AnswerError("the program does not listen any more", "ended")
             try:
                 # So much fits whenever a pipe says that it is ready.
                 data = data[os.write(pipe, data[: select.PIPE_BUF]) :]
+            except BlockingIOError:
+                continue
             except OSError:
                 self.ended()
 
@@ -160,7 +181,10 @@ class Sandbox:
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
                 self.stop()
                 raise AnswerError(f"no answer within {seconds:g} seconds", "ended")
-            piece = os.read(self.process.stdout.fileno(), 1 << 20)
+            try:
+                piece = os.read(self.process.stdout.fileno(), 1 << 20)
+            except BlockingIOError:
+                continue
             if not piece:
                 self.ended()
             self.waiting += piece
@@ -174,10 +198,14 @@ class Sandbox:
         """Read a line as a message; the sender is not trusted."""
         try:
             message = json.loads(line)
-            if isinstance(message, dict):
-                return message
         except (ValueError, RecursionError):
-            pass
+            message = None
+        if not isinstance(message, dict):
+            self.no_answer()
+        return message
+
+    def no_answer(self) -> None:
+        """Say that what came is no answer."""
         self.stop()
         raise AnswerError("the program sent something that is no answer", "ended")
 
@@ -193,37 +221,48 @@ class Sandbox:
             raise AnswerError(
                 "the program ended, or sent what nobody asked for", "ended"
             )
-        if "error" in reply:
-            hint = reply.get("hint")
-            known = hint if hint in SENT_HINTS else "raises"
-            raise AnswerError(printable(str(reply["error"]))[:400], known)
         try:
-            return decode(reply["value"])
-        except (KeyError, ValueError, TypeError, RecursionError):
-            self.stop()
-            raise AnswerError(
-                "the program sent something that is no answer", "ended"
-            ) from None
+            return value_of(reply)
+        except AnswerError:
+            raise
+        except Exception:  # whatever was sent, it stops nobody else's marking
+            self.no_answer()
 
     def open(self) -> None:
-        """Begin an exercise in a process of its own."""
+        """Begin an exercise in a process of its own, if need be in a new sandbox.
+
+        What an earlier exercise did to this one costs the next nothing.
+        """
+        try:
+            self.begin()
+        except AnswerError:
+            self.stop()
+            self.begin()
+
+    def begin(self) -> None:
+        """Let the sandbox fork."""
         self.start()
         self.count += 1
         self.send({"do": "open", "id": self.count})
         # Wait: the pipe must be empty when the process forks.
-        self.read(self.limits.call)
+        if self.read(self.limits.call).get("opened") != self.count:
+            self.no_answer()
 
     def close(self) -> None:
-        """End the exercise; a sandbox that does not end it is ended itself."""
+        """End the exercise; a sandbox that does not end it is ended itself.
+
+        The exercise can write the same reply. So the system is asked whether its
+        processes are gone, and only then whether more was written than was read.
+        """
         if not self.process:
             return
-        try:
+        with contextlib.suppress(AnswerError):
             self.send({"do": "close", "id": 0})
             reply = self.read(self.limits.call)
-            if "closed" not in reply:
+            alone = len(family(self.process.pid)) == self.idle
+            more = self.waiting or select.select([self.process.stdout], [], [], 0)[0]
+            if "closed" not in reply or not alone or more:
                 self.stop()
-        except AnswerError:
-            pass
 
     def run(self, given: list[str], cells: list[str], forbidden: tuple) -> None:
         """Run the cells of an exercise."""
@@ -251,6 +290,27 @@ class Sandbox:
     def value(self, name: str) -> Any:
         """Return a variable of the student's."""
         return self.ask("value", self.limits.call, name=name)
+
+
+def user() -> int:
+    """Return a user for one sandbox: the limit on processes counts by user."""
+    return 61000 + (os.getpid() * 64 + next(COUNT)) % 4000
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Kill a process and the group that it leads, unless it is gone."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def value_of(reply: dict) -> Any:
+    """Return the value of a reply, or raise the error that it tells of."""
+    if "error" in reply:
+        hint = reply.get("hint")
+        known = hint if hint in SENT_HINTS else "raises"
+        raise AnswerError(printable(str(reply["error"])[:400]), known)
+    return decode(reply["value"])
 
 
 def printable(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 MAX_TEXT = 10_000
 MAX_FIGURES = 4
+MAX_PICTURE = 350_000
 
 
 class TooLong(BaseException):
@@ -67,7 +68,8 @@ def stream(name: str, text: str) -> dict:
 def rich(output: Any) -> dict:
     """Return what a cell displayed, as plain text or as a picture."""
     data = {"text/plain": str(output.data.get("text/plain", ""))[:MAX_TEXT]}
-    if isinstance(picture := output.data.get("image/png"), bytes):
+    picture = output.data.get("image/png")
+    if isinstance(picture, bytes) and len(picture) <= MAX_PICTURE:
         data["image/png"] = base64.b64encode(picture).decode()
     return {"output_type": "display_data", "data": data, "metadata": {}}
 

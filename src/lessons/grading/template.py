@@ -59,6 +59,16 @@ def {word}(x):
     ### END SOLUTION"""
 
 
+# How a new file of an instructor's own begins.
+HEADS = {
+    PRACTICE: '"""Practice checks of an instructor\'s own."""\n\n'
+    "from lessons.exercises.base import Trial, exercise\n",
+    HIDDEN: '"""Hidden checks of an instructor\'s own."""\n\n'
+    "from lessons.grading.marks import hidden\n",
+    ANSWERS: "",
+}
+
+
 def begin(sources: Path, options: argparse.Namespace) -> list[Path]:
     """Add an exercise to a chapter and return the files to fill in.
 
@@ -126,6 +136,6 @@ def add_code(sources: Path, chapter: str, word: str, id: str) -> list[Path]:
         sources / "answers" / f"{chapter}.toml": ANSWERS,
     }
     for path, text in files.items():
-        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        before = path.read_text(encoding="utf-8") if path.is_file() else HEADS[text]
         write_text(path, before + text.format(id=id, word=word))
     return list(files)

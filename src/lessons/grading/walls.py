@@ -163,15 +163,21 @@ def require() -> None:
         raise NoSandbox(HELP.format(reason=reason))
 
 
-def resident(pid: int) -> int:
-    """Return the bytes that a process and all its descendants hold in memory."""
-    total, waiting = 0, [pid]
-    page = os.sysconf("SC_PAGE_SIZE")
-    while waiting:
-        each = waiting.pop()
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            total += int(Path(f"/proc/{each}/statm").read_text().split()[1]) * page
+def family(pid: int) -> list[int]:
+    """Return a process and all its descendants, as the system itself counts them."""
+    found = [pid]
+    for each in found:
+        with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{each}/task"):
                 text = Path(f"/proc/{each}/task/{task}/children").read_text()
-                waiting += map(int, text.split())
-    return total
+                found += map(int, text.split())
+    return found
+
+
+def resident(pid: int) -> int:
+    """Return the bytes that a process and all its descendants hold in memory."""
+    pages = 0
+    for each in family(pid):
+        with contextlib.suppress(OSError, IndexError):
+            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -13,8 +13,10 @@ import contextlib
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -150,10 +152,13 @@ def serve(asked: int, told: int, messages: Iterator[dict]) -> None:
         tell(told, session.answer(message) | {"id": message["id"]})
 
 
-def clear() -> None:
-    """End what an exercise left behind: all else in the sandbox' own process space."""
+def clear() -> bool:
+    """End and delete what an exercise left behind; return whether nothing is left.
+
+    All other processes in the sandbox' own process space, and its two folders.
+    """
     if os.getppid() != 1 or os.getpid() > 10:
-        return
+        return False
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(-1, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
@@ -163,8 +168,20 @@ def clear() -> None:
     stays = {"1", str(os.getpid())}
     for _ in range(200):
         if not {p for p in os.listdir("/proc") if p.isdigit()} - stays:
-            return
+            return emptied("/tmp") and emptied("/dev/shm")
         time.sleep(0.01)
+    return False
+
+
+def emptied(folder: str) -> bool:
+    """Delete what is in a folder and return whether it is empty."""
+    with contextlib.suppress(OSError, RecursionError):
+        for entry in list(os.scandir(folder)):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                os.unlink(entry.path)
+    return not os.listdir(folder)
 
 
 def main(options: dict) -> None:
@@ -180,22 +197,21 @@ def main(options: dict) -> None:
     for message in messages:
         if message["do"] != "open":
             return
+        folder = tempfile.mkdtemp()
         tell(told, {"opened": message["id"]})
         child = os.fork()
         if not child:
-            os.setsid()
-            limit(options["limits"])
-            folder = f"/tmp/{os.getpid()}"
-            os.mkdir(folder)
-            os.chdir(folder)
-            os.environ["HOME"] = folder
             try:
+                limit(options["limits"])
+                os.chdir(folder)
+                os.environ["HOME"] = folder
                 serve(asked, told, messages)
             finally:
                 os._exit(0)
         os.waitpid(child, 0)
-        if options["alone"]:
-            clear()
+        # What cannot be tidied up ends here; the next exercise has a new sandbox.
+        if options["alone"] and not clear():
+            return
         tell(told, {"closed": message["id"]})
 
 
