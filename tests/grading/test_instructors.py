@@ -15,6 +15,7 @@ from lessons.grading import course as courses
 from lessons.grading import gradebook
 from lessons.grading.cells import grade_id
 from lessons.grading.cli import main
+from lessons.grading.marks import chapter
 
 PAGE = SOURCES.parents[1] / "book" / "instructors.md"
 WRONG_GAIN = "def leaky_gain(a):\n    return 2 / (1 + a)\n"
@@ -114,7 +115,7 @@ def test_a_new_exercise_begins_complete(tmp_path, monkeypatch, capsys):
     assert words.index("twice-check") < words.index("discuss-text")
     assert '@hidden("01.twice")' in (folder / "hidden" / "ch01.py").read_text()
     assert '[["01.twice".wrong]]' in (folder / "answers" / "01.toml").read_text()
-    assert '"01.twice"' in (folder / "ch01.py").read_text()
+    assert "01.twice" in chapter("01", folder / "hidden").exercises
     assert main(["new-exercise", "01.twice", *options]) == 1
     assert "expected a new id" in capsys.readouterr().err
 
