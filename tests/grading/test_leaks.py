@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_the_wheel_holds_practice_checks_alone(tmp_path):
     assert CHECKS.package_faults(wheel, FOLDER) == []
 
 
-def test_a_wheel_with_a_hidden_check_is_refused(tmp_path):
+def test_a_package_with_a_hidden_check_is_refused(tmp_path):
     hidden = sorted((FOLDER / "hidden").glob("*.py"))[0]
     wheel = tmp_path / "x.whl"
     with zipfile.ZipFile(wheel, "w") as file:
@@ -90,3 +91,8 @@ def test_a_wheel_with_a_hidden_check_is_refused(tmp_path):
         file.writestr("lessons/answers/01.toml", "")
         file.writestr("lessons/01.ipynb", "{}")
     assert len(CHECKS.package_faults(wheel, FOLDER)) == 3
+    sources = tmp_path / "x.tar.gz"
+    with tarfile.open(sources, "w:gz") as file:
+        file.add(hidden, "lessons-1/src/lessons/practice.py")
+    [fault] = CHECKS.package_faults(sources, FOLDER)
+    assert fault == f"x.tar.gz holds a hidden check of {hidden.name}"

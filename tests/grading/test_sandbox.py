@@ -580,9 +580,10 @@ found = 0
 @pytest.mark.parametrize("lock", ["", "os.chmod('/tmp/7', 0)\n"])
 def test_no_file_is_left_to_the_next_exercise(box, lock):
     """What cannot be deleted ends with its sandbox."""
-    inside(box, LITTER + lock)
     look = "import os\nfound = len(os.listdir('/tmp') + os.listdir('/dev/shm'))"
-    assert inside(box, look) == 1
+    clean = inside(box, look)
+    inside(box, LITTER + lock)
+    assert inside(box, look) == clean
 
 
 def test_a_reply_of_many_arrays_has_an_end(box):

@@ -152,10 +152,11 @@ def serve(asked: int, told: int, messages: Iterator[dict]) -> None:
         tell(told, session.answer(message) | {"id": message["id"]})
 
 
-def clear() -> bool:
+def clear(folders: dict[str, set[str]]) -> bool:
     """End and delete what an exercise left behind; return whether nothing is left.
 
-    All other processes in the sandbox' own process space, and its two folders.
+    All other processes in the sandbox' own process space, and in its two folders what
+    was not there from the start, as an interpreter below /tmp is.
     """
     if os.getppid() != 1 or os.getpid() > 10:
         return False
@@ -168,20 +169,20 @@ def clear() -> bool:
     stays = {"1", str(os.getpid())}
     for _ in range(200):
         if not {p for p in os.listdir("/proc") if p.isdigit()} - stays:
-            return emptied("/tmp") and emptied("/dev/shm")
+            return all(emptied(folder, kept) for folder, kept in folders.items())
         time.sleep(0.01)
     return False
 
 
-def emptied(folder: str) -> bool:
-    """Delete what is in a folder and return whether it is empty."""
+def emptied(folder: str, kept: set[str]) -> bool:
+    """Delete what else is in a folder and return whether it is gone."""
     with contextlib.suppress(OSError, RecursionError):
-        for entry in list(os.scandir(folder)):
+        for entry in [each for each in os.scandir(folder) if each.name not in kept]:
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
                 os.unlink(entry.path)
-    return not os.listdir(folder)
+    return set(os.listdir(folder)) == kept
 
 
 def main(options: dict) -> None:
@@ -192,6 +193,8 @@ def main(options: dict) -> None:
     for name in options["imports"]:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    places = ("/tmp", "/dev/shm") if options["alone"] else ()
+    folders = {place: set(os.listdir(place)) for place in places}
     messages = lines(asked)
     tell(told, {"ready": True})
     for message in messages:
@@ -210,7 +213,7 @@ def main(options: dict) -> None:
                 os._exit(0)
         os.waitpid(child, 0)
         # What cannot be tidied up ends here; the next exercise has a new sandbox.
-        if options["alone"] and not clear():
+        if options["alone"] and not clear(folders):
             return
         tell(told, {"closed": message["id"]})
 
