@@ -107,7 +107,7 @@ def maximum(t: Trial) -> None:
     t.equal("at 26 points", got, right, mistakes=wrong, otherwise="value", on=on)
 
 
-# Two units are enough; the grader has no memory for a million.
+# Three units are enough; the grader has no memory for a million.
 WIDEST = 1000
 
 
