@@ -3,6 +3,7 @@
 import collections
 import os
 import pathlib
+import sys
 
 # The students' versions have no answers to run; the sources beside them are run.
 collect_ignore_glob = ["notebooks/exercises/student/*"]
@@ -19,6 +20,16 @@ def pytest_configure(config):
     """Keep the order below: xdist would start with the files of the most tests."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+
+
+def pytest_collection_finish():
+    """Compile quickly what the tests themselves run: that takes most of their time.
+
+    Notebooks run in processes of their own and compile as the reader's do, and so do
+    the tests in a leg of `make test-portable`, which asks for it.
+    """
+    if "jax" in sys.modules and not os.environ.get("COMPILE_FULLY"):
+        sys.modules["jax"].config.update("jax_disable_most_optimizations", True)
 
 
 def pytest_collection_modifyitems(items):

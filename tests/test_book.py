@@ -111,6 +111,13 @@ def test_every_image_says_what_it_shows(page):
     assert not wanting
 
 
+@pytest.mark.parametrize("page", chapters())
+def test_nothing_jumps_while_pictures_come(page):
+    images = parsed(page).find("article").find_all("img")
+    assert images
+    assert [i["src"] for i in images if not {"width", "height"} <= set(i.attrs)] == []
+
+
 @pytest.mark.parametrize("page", documents())
 def test_a_page_has_one_title_and_no_leftover_markup(page):
     article = copy.copy(parsed(page).find("article"))

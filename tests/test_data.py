@@ -26,12 +26,16 @@ def mnist():
 
 # Loading
 
+# White is 1, or on a GPU, whose division rounds otherwise, 0.99999994.
+NEAR = 1e-7
+
 
 def test_mnist_parts(mnist):
     for (x, y), n in zip(mnist, (8000, 2000), strict=True):
         assert (x.shape, x.dtype) == ((n, 28, 28, 1), jnp.float32)
         assert (y.shape, y.dtype) == ((n,), jnp.int32)
-        assert (float(x.min()), float(x.max())) == (0.0, 1.0)
+        assert float(x.min()) == 0
+        assert 1 - NEAR < float(x.max()) <= 1
         assert np.bincount(y).min() > 0.08 * n
         assert set(y.tolist()) == set(range(10))
     assert mnist.train is mnist[0]
@@ -68,7 +72,8 @@ def test_fashion_mnist():
     train, test = data.load("fashion_mnist")
     for (x, y), n in ((train, 8000), (test, 2000)):
         assert (x.shape, x.dtype) == ((n, 28, 28, 1), jnp.float32)
-        assert (float(x.min()), float(x.max())) == (0.0, 1.0)
+        assert float(x.min()) == 0
+        assert 1 - NEAR < float(x.max()) <= 1
         assert (y.shape, y.dtype) == ((n,), jnp.int32)
         assert np.bincount(y, minlength=10).min() > 0.08 * n
     assert data.overlap(train[0], test[0]) == 0

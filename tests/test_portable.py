@@ -95,6 +95,7 @@ def test_the_flag_reaches_pytest_and_its_exit_code_comes_back(code, monkeypatch)
     assert command[:3] == [sys.executable, "-m", "pytest"]
     assert "--nbval" in command and "notebooks" in command
     assert options["env"]["XLA_FLAGS"] == "--already --xla_cpu_max_isa=SSE4_2"
+    assert options["env"]["COMPILE_FULLY"], "as the reader's programs are compiled"
 
 
 def test_every_leg_runs_and_one_failure_fails_all(monkeypatch, capsys):

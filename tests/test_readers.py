@@ -46,7 +46,8 @@ def test_images_become_floats_with_a_channel(tmp_path):
         assert x.shape == want.shape
         np.testing.assert_allclose(x, want, atol=1e-7)
         np.testing.assert_array_equal(y, arrays[f"y_{name}"])
-    assert splits.train[0][0, 0, :2, 0].tolist() == [0.0, 1.0]
+    black, white = splits.train[0][0, 0, :2, 0].tolist()
+    assert black == 0 and 1 - 1e-7 < white <= 1, "on a GPU white is 0.99999994"
 
 
 def test_a_novel_is_cut_before_a_line(tmp_path):

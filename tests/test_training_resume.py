@@ -19,7 +19,8 @@ from lessons import checkpoints, optimizers, training
 
 RANDOM = np.random.default_rng(0)
 X = jnp.asarray(RANDOM.normal(0.5, 1.0, (10, 3)), jnp.float32)
-Y = X @ jnp.array([1.0, -2.0, 0.5])
+# By NumPy: another process has these bits too, whatever device it finds.
+Y = jnp.asarray(np.asarray(X) @ np.array([1.0, -2.0, 0.5], np.float32))
 START = {"w": jnp.array([0.3, 0.1, -0.2])}
 ADAM = optimizers.adam(optimizers.cosine_decay_schedule(0.1, 24))
 
@@ -296,13 +297,16 @@ def test_a_process_killed_again_and_again_ends_in_the_same_bits(tmp_path):
     child = textwrap.dedent(CHILD).format(
         tests=str(tests), src=str(tests.parent / "src"), places=places
     )
+    # Bits are the same where programs are compiled alike: see conftest.py.
+    quick = jax.config.values["jax_disable_most_optimizations"]
+    env = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": str(int(quick))}
     rng = random.Random(1)
     reached = []
     for _ in range(3):
         moment = rng.randrange(8_000, 20_000)
         life = subprocess.run(
             [sys.executable, "-c", child, str(path), str(moment)],
-            capture_output=True, text=True, timeout=300, check=False,
+            capture_output=True, text=True, timeout=300, check=False, env=env,
         )  # fmt: skip
         assert life.returncode in (0, -signal.SIGKILL), life.stderr
         about = training.checkpoint_about(path) if path.exists() else {}

@@ -166,7 +166,8 @@ def run(name: str) -> str:
     say += "'jax', jax.__version__, 'numpy', numpy.__version__)"
     subprocess.run([python, "-c", say])
     flags = f"{os.environ.get('XLA_FLAGS', '')} {leg.flags}".strip()
-    env = os.environ | ({"XLA_FLAGS": flags} if flags else {})
+    # The unit tests compile as the reader's programs do; see conftest.py.
+    env = os.environ | {"COMPILE_FULLY": "1"} | ({"XLA_FLAGS": flags} if flags else {})
     code = subprocess.run(test_command(python), cwd=ROOT, env=env).returncode
     return "passed" if code == 0 else f"FAILED: pytest's exit code is {code}"
 

@@ -55,11 +55,11 @@ def flops(f: Callable, *args: Tree) -> int:
 
     Notes
     -----
-    It reads the program before the compiler rewrites it, so the count does not depend
-    on the machine. Three limits. The body of a loop (``lax.scan``, ``lax.fori_loop``,
-    ``lax.while_loop``) counts once, however often it runs: unroll it first. A
-    transcendental function (``exp``, ``tanh``, ``erf``) is not counted as an operation.
-    Moving data is free here, and not on a machine. Built in chapter 09.
+    It reads the program before the compiler rewrites it, as for a CPU, so the count
+    does not depend on the machine. Three limits. The body of a loop (``lax.scan``,
+    ``lax.fori_loop``, ``lax.while_loop``) counts once, however often it runs: unroll it
+    first. A transcendental function (``exp``, ``tanh``, ``erf``) is not counted as an
+    operation. Moving data is free here, and not on a machine. Built in chapter 09.
 
     Examples
     --------
@@ -67,5 +67,8 @@ def flops(f: Callable, *args: Tree) -> int:
     >>> flops(jnp.matmul, jnp.zeros((3, 5)), jnp.zeros((5, 7)))
     210
     """
-    cost = jax.jit(f).lower(*args).cost_analysis()
-    return int((cost or {}).get("flops", 0))
+    # XLA analyses a program that is not yet compiled for the CPU alone.
+    with jax.default_device(jax.devices("cpu")[0]):
+        shapes = jax.eval_shape(lambda *given: given, *args)
+        cost = jax.jit(f).lower(*shapes).cost_analysis()
+    return int(cost.get("flops", 0))

@@ -138,7 +138,7 @@ def rms_norm(params: dict[str, Array], x: Array, eps: float = 1e-5) -> Array:
 
     Examples
     --------
-    >>> rms_norm(rms_norm_init(2), jnp.array([[3.0, -3.0]]), eps=0).tolist()
+    >>> rms_norm(rms_norm_init(2), jnp.array([[3.0, -3.0]]), eps=0).round(4).tolist()
     [[1.0, -1.0]]
     """
     _check_width(x, params["scale"])

@@ -1,11 +1,16 @@
-"""Every page of the built book in a real browser: desktop and phone, light and dark."""
+"""Every page of the built book in a real browser: desktop and phone, light and dark.
+
+With SCREENSHOTS=1 it also keeps what each page looks like, which takes twice as long.
+"""
+
+import os
 
 import pytest
 from book_site import ROOT, documents, pages
 from visits import SIZES, open_context, visit, wake, watch
 
 # Kept after the run, to be looked at.
-SCREENSHOTS = ROOT / "_build" / "screenshots"
+SCREENSHOTS = ROOT / "_build" / "screenshots" if os.environ.get("SCREENSHOTS") else None
 LOOKS = [(size, mode) for size in SIZES for mode in ("light", "dark")]
 
 
@@ -45,11 +50,17 @@ def complete(page):
     for box in page.locator(".alive").all():
         wake(page, box)
         assert "is-alive" in box.get_attribute("class")
+        assert box.locator(".lw-title").is_visible()
+        assert not box.locator(".alive-still").is_visible()
+        own = box.evaluate("box => box.scrollWidth - box.clientWidth")
+        assert own <= 0, "nothing reaches past the figure"
     page.evaluate("scrollTo(0, 0)")
 
 
 def keep(page, name, size, mode):
-    """Store what a page looks like."""
+    """Store what a page looks like, if that is asked for."""
+    if SCREENSHOTS is None:
+        return
     path = SCREENSHOTS / f"{name.replace('/', '_')}_{size}_{mode}.jpg"
     page.screenshot(path=path, type="jpeg", quality=60, full_page=True)
 

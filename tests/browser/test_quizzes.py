@@ -1,8 +1,8 @@
-"""Interactive figures in the built pages: each lives, and the quizzes answer."""
+"""The quizzes in the built pages: each chapter has one, and it answers."""
 
 import pytest
 from book_site import chapters, parsed
-from visits import SIZES, bring_alive, open_context, visit, wake, watch
+from visits import bring_alive, open_context, visit, watch
 
 from lessons.widgets import quiz
 
@@ -21,26 +21,6 @@ def test_a_chapter_has_its_quiz(chapter):
     assert boxes and boxes[-1].select("details"), (
         "the quiz comes last, with its answers"
     )
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_figure_lives(browser, address, chapter, size):
-    context = open_context(browser, size, "light")
-    page = context.new_page()
-    faults = watch(page, address)
-    visit(page, f"{address}{chapter}.html")
-    for box in page.locator(".alive").all():
-        wake(page, box)
-        assert "is-alive" in box.get_attribute("class")
-        assert box.locator(".lw-title").is_visible()
-        assert not box.locator(".alive-still").is_visible()
-        own = box.evaluate("box => box.scrollWidth - box.clientWidth")
-        assert own <= 0, "nothing reaches past the figure"
-    wide = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
-    context.close()
-    assert wide <= 0
-    assert faults == []
 
 
 @pytest.fixture

@@ -168,17 +168,3 @@ def test_the_text_does_not_wait_for_scripts(browser, address):
     context.close()
     assert held, "the page has scripts, and none has run"
     assert seen > 5000
-
-
-def test_nothing_jumps_while_pictures_come(browser, address):
-    context = open_context(browser, "desktop", "light")
-    page = context.new_page()
-    for name in chapters():
-        page.goto(f"{address}{name}.html")
-        bare = page.evaluate(
-            """() => [...document.querySelectorAll('article img')]
-              .filter(i => !i.hasAttribute('width') || !i.hasAttribute('height'))
-              .map(i => i.src)"""
-        )
-        assert bare == [], name
-    context.close()

@@ -24,6 +24,7 @@ from lessons.grading import (
     intake,
     marking,
     marks,
+    sandbox,
     walls,
 )
 from lessons.grading.cli import main
@@ -48,6 +49,15 @@ display(Javascript("window.stolen = 1"))
 print("<script>window.stolen = 1</script>")
 print("x" * 50_000_000)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def impatient():
+    """Wait less long for an endless loop than for a student on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "Limits", lambda: walls.Limits(run=10, call=10))
+        patch.setattr(feedback, "CELL_SECONDS", 10)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +214,7 @@ def kill_when(course, pattern):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     run = subprocess.Popen(command, cwd=course.root, **quiet)
     while run.poll() is None and not list(course.root.glob(pattern)):
-        time.sleep(0.02)
+        time.sleep(0.1)
     assert run.poll() is None, "it ended before it was killed"
     run.send_signal(signal.SIGKILL)
     run.wait()
