@@ -136,8 +136,8 @@ def rounded(params: dict) -> tuple[bytes, dict]:
         if not np.isfinite(parts[-1]).all():
             name = "/".join(map(str, path))
             raise ValueError(f"expected numbers up to 65504 in {name}, got larger ones")
-    halves = jax.tree.map(lambda a: jnp.asarray(a, jnp.float16), params)
-    own = jax.tree.map(lambda a: a.astype(jnp.float32), halves)
+    # By NumPy: XLA can not convert float16 for processors without such an instruction.
+    own = jax.tree.map(lambda a: jnp.asarray(np.asarray(a, "<f2"), jnp.float32), params)
     return b"".join(part.tobytes() for part in parts), own
 
 
