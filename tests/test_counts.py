@@ -45,6 +45,18 @@ def test_element_wise_work_counts_once_an_element():
     assert flops(lambda x: x + x * x, x) == 48
 
 
+def test_the_count_is_made_as_for_a_cpu():
+    """XLA counts an uncompiled program for the CPU alone; on a GPU it gives nothing."""
+    devices = []
+
+    def double(x):
+        devices.append(jax.config.jax_default_device)
+        return x + x
+
+    assert flops(double, jnp.zeros(5)) == 5
+    assert [device.platform for device in devices] == ["cpu"]
+
+
 def test_moving_data_and_transcendental_functions_are_free():
     x = jnp.zeros((4, 6))
     assert flops(lambda x: x.T.reshape(-1), x) == 0

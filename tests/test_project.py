@@ -75,6 +75,7 @@ MAY_IMPORT = {
     "plots": set(),
 }
 PARTS = {
+    "__init__": {"_precision"},
     "optimizers": {"schedules", "update_rules"},
     "data": {"_readers", "augment", "download", "scaling", "toys"},
     "metrics": {"curves", "intervals"},
