@@ -51,3 +51,9 @@ def test_jupyter_is_shown_a_view_a_picture_and_a_name():
     assert data[VIEW]["model_id"] == figure.model_id
     assert data["text/plain"] == "ActivationExplorer()"
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("figure", CLASSES)
+def test_no_other_way_to_show_a_figure_goes_first(figure):
+    """The oldest ipywidgets has one, which leaves the stand-in out."""
+    assert not callable(getattr(figure, "_ipython_display_", None))

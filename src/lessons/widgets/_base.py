@@ -109,6 +109,8 @@ class LiveFigure(anywidget.AnyWidget):
     """
 
     _css = (JS / "ui.css").read_text(encoding="utf-8")
+    # ipywidgets 7, which Colab has, would show the view without the stand-in.
+    _ipython_display_ = None
 
     def still(self) -> Any:
         """Draw what stands in where no script runs: a Figure of `lessons.plots`."""
