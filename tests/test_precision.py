@@ -33,6 +33,9 @@ def test_jax_alone_leaves_the_choice_to_the_device():
 def test_the_readers_choice_stays(order):
     env = {"JAX_DEFAULT_MATMUL_PRECISION": "bfloat16"}
     assert precision(f"import {order}", **env) == "bfloat16"
+
+
+def test_a_choice_made_before_the_import_stays():
     chosen = "import jax; jax.config.update('jax_default_matmul_precision', 'highest')"
     assert precision(f"{chosen}; import lessons") == "highest"
 

@@ -214,7 +214,7 @@ def kill_when(course, pattern):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     run = subprocess.Popen(command, cwd=course.root, **quiet)
     while run.poll() is None and not list(course.root.glob(pattern)):
-        time.sleep(0.1)
+        time.sleep(0.02)
     assert run.poll() is None, "it ended before it was killed"
     run.send_signal(signal.SIGKILL)
     run.wait()
