@@ -117,6 +117,15 @@ def test_gradient_of_binary_cross_entropy_at_zero_is_a_half():
     assert jax.grad(f)(jnp.array(0.0), jnp.array(0.0)) == 0.5
 
 
+def test_cross_entropy_keeps_what_large_logits_differ_by():
+    small, labels = jnp.array([[0.0, 1.0, 3.0], [2.0, 0.0, 0.0]]), jnp.array([1, 2])
+    got = losses.cross_entropy(2.0**20 + small, labels)
+    assert (got == losses.cross_entropy(small, labels)).all()
+    whole = losses.cross_entropy(small.astype(int), labels)
+    assert whole.dtype == jnp.float32
+    assert (whole == got).all()
+
+
 @pytest.mark.parametrize("label", [-1, 3, 100])
 def test_a_label_outside_the_classes_gives_nan(label):
     loss = losses.cross_entropy(jnp.zeros((2, 3)), jnp.array([label, 2]))

@@ -1,111 +1,18 @@
-"""Every page of the built book in a real browser: desktop and phone, light and dark.
-
-With SCREENSHOTS=1 it also keeps what each page looks like, which takes twice as long.
-"""
-
-import os
+"""The built book in a real browser: its welcome page, its search, its switches."""
 
 import pytest
-from book_site import ROOT, documents, pages
-from visits import SIZES, open_context, visit, wake, watch
-
-# Kept after the run, to be looked at.
-SCREENSHOTS = ROOT / "_build" / "screenshots" if os.environ.get("SCREENSHOTS") else None
-LOOKS = [(size, mode) for size in SIZES for mode in ("light", "dark")]
+from book_site import documents
+from visits import SIZES, open_context, visit, watch
 
 
 @pytest.fixture(scope="module")
 def contexts(browser):
-    """Keep one profile for each size and mode."""
-    opened = {look: open_context(browser, *look) for look in LOOKS}
+    """Keep one profile for each size and mode that is looked at."""
+    looks = [("desktop", "light"), ("desktop", "dark"), ("phone", "light")]
+    opened = {look: open_context(browser, *look) for look in looks}
     yield opened
     for context in opened.values():
         context.close()
-
-
-# What reaches past the right edge; parts that scroll in a box of their own may.
-TOO_WIDE = """() => {
-  const wide = document.scrollingElement.scrollWidth - window.innerWidth;
-  if (wide <= 0) return [];
-  const scrolls = e => e && (getComputedStyle(e).overflowX !== 'visible'
-                             || scrolls(e.parentElement));
-  const culprits = [...document.querySelectorAll('article *')]
-    .filter(e => e.getBoundingClientRect().right > window.innerWidth + 1
-                 && !scrolls(e.parentElement))
-    .map(e => e.outerHTML.slice(0, 240));
-  return [`${wide} pixels too wide`, ...culprits.slice(0, 3)];
-}"""
-
-
-# Pictures come when the reader does.
-LOAD = """() => Promise.all([...document.images].map(image => {
-  image.loading = 'eager';
-  return image.decode();
-}))"""
-
-
-def complete(page):
-    """Load all pictures and bring all figures alive, as for a reader at the end."""
-    page.evaluate(LOAD)
-    for box in page.locator(".alive").all():
-        wake(page, box)
-        assert "is-alive" in box.get_attribute("class")
-        assert box.locator(".lw-title").is_visible()
-        assert not box.locator(".alive-still").is_visible()
-        own = box.evaluate("box => box.scrollWidth - box.clientWidth")
-        assert own <= 0, "nothing reaches past the figure"
-    page.evaluate("scrollTo(0, 0)")
-
-
-def keep(page, name, size, mode):
-    """Store what a page looks like, if that is asked for."""
-    if SCREENSHOTS is None:
-        return
-    path = SCREENSHOTS / f"{name.replace('/', '_')}_{size}_{mode}.jpg"
-    page.screenshot(path=path, type="jpeg", quality=60, full_page=True)
-
-
-def check_page(contexts, address, name, size, modes):
-    """Load a page in one mode, then turn to the other without a new visit."""
-    page = contexts[size, modes[0]].new_page()
-    try:
-        faults = watch(page, address)
-        visit(page, f"{address}{name}.html")
-        assert page.evaluate("document.documentElement.dataset.theme") == modes[0]
-        assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
-        complete(page)
-        assert page.evaluate(TOO_WIDE) == []
-        keep(page, name, size, modes[0])
-        page.evaluate(f"document.documentElement.dataset.theme = '{modes[1]}'")
-        page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
-        assert page.evaluate(TOO_WIDE) == []
-        keep(page, name, size, modes[1])
-        assert faults == []
-    finally:
-        page.close()
-
-
-# The front page is left out: it leads on at once, and has a test below.
-NAMES = [name for name in pages() if name != "index"]
-
-
-# Two classes, so that two workers share the pages.
-class TestDesktop:
-    """Pages at 1280 by 800, light first."""
-
-    @pytest.mark.parametrize("name", NAMES)
-    def test_a_page_opens_without_a_fault(self, contexts, address, name):
-        """No script error, no foreign request, nothing too wide."""
-        check_page(contexts, address, name, "desktop", ("light", "dark"))
-
-
-class TestPhone:
-    """Pages at 390 by 844, dark first."""
-
-    @pytest.mark.parametrize("name", NAMES)
-    def test_a_page_opens_without_a_fault(self, contexts, address, name):
-        """No script error, no foreign request, nothing too wide."""
-        check_page(contexts, address, name, "phone", ("dark", "light"))
 
 
 # The contrast of text and page, by the definition of WCAG 2.

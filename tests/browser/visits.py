@@ -54,6 +54,15 @@ def visit(page, url):
     page.evaluate("() => document.fonts.ready.then(() => true)")
 
 
+def turn(page, mode):
+    """Change to light or dark and wait until no colour moves."""
+    page.evaluate(f"document.documentElement.dataset.theme = '{mode}'")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(done))")
+    page.wait_for_function(
+        "() => document.getAnimations().every(a => a.playState !== 'running')"
+    )
+
+
 def wake(page, box):
     """Scroll to a figure and wait until it lives, or has failed to."""
     box.scroll_into_view_if_needed()
