@@ -40,7 +40,7 @@ serve: book  ## build the book and serve it on localhost (PORT=8000)
 
 # --dist loadscope keeps a notebook's cells on one worker, in order.
 test: book  ## run every test: notebooks, package, doctests, the built book
-	$(PYTEST) -n 2 --dist loadscope --nbval --nbval-cell-timeout 300 \
+	$(PYTEST) -n auto --dist loadscope --nbval --nbval-cell-timeout 300 \
 	  --doctest-modules notebooks src tests
 
 lab: $(STAMP)  ## open JupyterLab with the kernel ready

@@ -16,6 +16,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ["TQDM_DISABLE"] = "1"
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Run one worker more than there are cores: some always wait for something."""
+    return min((os.cpu_count() or 1) + 1, 8)
+
+
 def pytest_configure(config):
     """Keep the order below: xdist would start with the files of the most tests."""
     if hasattr(config.option, "loadscopereorder"):

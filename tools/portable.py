@@ -145,7 +145,7 @@ def environment(name: str, leg: Leg) -> str:
 
 def test_command(python: str) -> list[str]:
     """Return the pytest command of a leg."""
-    command = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope"]
+    command = [python, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadscope"]
     command += ["--nbval", "--nbval-cell-timeout", "600", "--doctest-modules"]
     command += ["-p", "no:cacheprovider", "notebooks", "src", "tests"]
     return command + [f"--ignore=tests/{name}" for name in SAME_EVERYWHERE]

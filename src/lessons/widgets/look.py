@@ -126,19 +126,19 @@ def rounded(params: dict) -> tuple[bytes, dict]:
     blocks = len(params["stack"]["blocks"])
     if blocks != 1:
         raise ValueError(f"expected a stack of 1 block, got {blocks}")
+    # By NumPy: XLA can not convert float16 for processors without such an instruction.
+    with np.errstate(over="ignore"):
+        halves = jax.tree.map(lambda a: np.asarray(a, "<f2"), params)
     parts = []
     for path in _PATHS:
-        values = params
+        values = halves
         for key in path:
             values = values[key]
-        with np.errstate(over="ignore"):
-            parts.append(np.asarray(values, "<f2"))
-        if not np.isfinite(parts[-1]).all():
+        if not np.isfinite(values).all():
             name = "/".join(map(str, path))
             raise ValueError(f"expected numbers up to 65504 in {name}, got larger ones")
-    # By NumPy: XLA can not convert float16 for processors without such an instruction.
-    own = jax.tree.map(lambda a: jnp.asarray(np.asarray(a, "<f2"), jnp.float32), params)
-    return b"".join(part.tobytes() for part in parts), own
+        parts.append(values.tobytes())
+    return b"".join(parts), jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), halves)
 
 
 class AttentionExplorer(LiveFigure):
