@@ -5,6 +5,8 @@ import os
 import pathlib
 import sys
 
+import psutil
+
 # The students' versions have no answers to run; the sources beside them are run.
 collect_ignore_glob = ["notebooks/exercises/student/*"]
 
@@ -12,6 +14,8 @@ SRC = str(pathlib.Path(__file__).parent / "src")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [SRC, os.environ.get("PYTHONPATH", "")])
 )
+# What one worker may hold before it forgets: XLA keeps all that it has compiled.
+GIGABYTES = 1.5
 # Progress bars hold times, which compared outputs must not.
 os.environ["TQDM_DISABLE"] = "1"
 
@@ -35,6 +39,14 @@ def pytest_collection_finish():
     """
     if "jax" in sys.modules and not os.environ.get("COMPILE_FULLY"):
         sys.modules["jax"].config.update("jax_disable_most_optimizations", True)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Forget compiled programs between two files once they fill much memory."""
+    if nextitem is None or nextitem.path == item.path or "jax" not in sys.modules:
+        return
+    if psutil.Process().memory_info().rss > GIGABYTES * 1e9:
+        sys.modules["jax"].clear_caches()
 
 
 def pytest_collection_modifyitems(items):

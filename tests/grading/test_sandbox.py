@@ -11,7 +11,7 @@ import pytest
 from conftest import SOURCES, solved
 
 from lessons.exercises.plain import AnswerError
-from lessons.grading import sandbox, walls
+from lessons.grading import pipe, walls
 from lessons.grading.marking import mark_notebook
 from lessons.grading.sandbox import Sandbox
 from lessons.grading.walls import Limits, NoSandbox
@@ -306,7 +306,7 @@ def test_a_pipe_that_only_seems_ready_holds_nobody_up(boxed, monkeypatch, lines,
     with Sandbox([], QUICK._replace(call=3)) as box:
         box.open()
         box.run([], [sleeper(*lines)], ())
-        monkeypatch.setattr(sandbox.select, "select", lambda *lists: lists[:3])
+        monkeypatch.setattr(pipe.select, "select", lambda *lists: lists[:3])
         with pytest.raises(AnswerError, match=r"does not listen|no answer within"):
             for size in sizes:
                 box.call("relu", (np.zeros(size),))

@@ -26,7 +26,8 @@ from lessons.grading.course import (
 )
 from lessons.grading.jobs import attempt, for_each
 from lessons.grading.marking import cells_of, fingerprint, imported
-from lessons.grading.sandbox import Sandbox, printable
+from lessons.grading.pipe import printable
+from lessons.grading.sandbox import Sandbox
 
 CELL_SECONDS = 20
 MAX_TEXT = 20_000

@@ -1,8 +1,7 @@
 """A running sandbox, asked from outside.
 
 Limits of time, memory, processes and output are kept by the kernel and, where the
-kernel keeps none, by a watch. Every question has a deadline, and the answer is read as
-plain data: the sender is not trusted.
+kernel keeps none, by a watch. What is asked and answered goes through `pipe`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import contextlib
 import itertools
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -23,18 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import lessons
-from lessons.exercises.plain import AnswerError, decode, encode
+from lessons.exercises.plain import AnswerError, encode
+from lessons.grading.pipe import Pipe, no_answer, value_of
 from lessons.grading.walls import (
     ENVIRONMENT,
-    MEGABYTE,
     Limits,
     command,
     family,
     resident,
 )
 
-SENT_HINTS = {"unanswered", "finished", "undefined", "kind"}
-REPLY_BYTES = 4 * MEGABYTE
 COUNT = itertools.count()
 
 
@@ -65,7 +61,6 @@ class Sandbox:
     ) -> None:
         self.limits = limits or Limits()
         self.count = self.idle = 0
-        self.waiting = b""
         self.options = {
             "uid": user() if os.geteuid() == 0 else None,
             "alone": True,
@@ -93,13 +88,13 @@ class Sandbox:
             here["TMPDIR"] = self.folder.name
             self.environment = os.environ | ENVIRONMENT | here
         self.process: subprocess.Popen | None = None
+        self.pipe: Pipe | None = None
 
     def start(self) -> None:
         """Start the sandbox if it does not run."""
         if self.process and self.process.poll() is None:
             return
         self.stop()
-        self.waiting = b""
         self.process = subprocess.Popen(
             self.parts,
             stdin=subprocess.PIPE,
@@ -109,10 +104,7 @@ class Sandbox:
             start_new_session=True,
             bufsize=0,
         )
-        # The other ends are not ours alone: whoever runs inside can fill and empty the
-        # pipes, also between `select` and what follows it.
-        for pipe in (self.process.stdin, self.process.stdout):
-            os.set_blocking(pipe.fileno(), False)
+        self.pipe = Pipe(self.process)
         watch = threading.Thread(target=self.watch, args=(self.process,), daemon=True)
         watch.start()
         self.read(self.limits.start)
@@ -127,10 +119,8 @@ class Sandbox:
         if self.process:
             kill(self.process)
             self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout):
-                with contextlib.suppress(OSError):
-                    pipe.close()
-            self.process = None
+            self.pipe.close()
+            self.process = self.pipe = None
 
     def __enter__(self) -> Sandbox:
         """Return the sandbox, which starts when it is needed."""
@@ -149,65 +139,24 @@ class Sandbox:
                 kill(process)
             time.sleep(0.2)
 
-    def send(self, message: dict) -> None:
-        """Write one message within the time of a call; the reader may have stopped."""
-        data = json.dumps(message).encode() + b"\n"
-        pipe, end = self.process.stdin.fileno(), time.monotonic() + self.limits.call
-        while data:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([], [pipe], [], left)[1]:
-                self.stop()
-                raise AnswerError("the program does not listen any more", "ended")
-            try:
-                # So much fits whenever a pipe says that it is ready.
-                data = data[os.write(pipe, data[: select.PIPE_BUF]) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                self.ended()
+    @contextlib.contextmanager
+    def ending(self) -> Iterator[None]:
+        """End the sandbox if a message does not come through."""
+        try:
+            yield
+        except AnswerError:
+            self.stop()
+            raise
 
-    def ended(self) -> None:
-        """Say that the program is gone."""
-        self.stop()
-        raise AnswerError(
-            "the program ended: a crash, or over its memory or its time", "ended"
-        )
+    def send(self, message: dict) -> None:
+        """Write one message within the time of a call."""
+        with self.ending():
+            self.pipe.send(message, self.limits.call)
 
     def read(self, seconds: float) -> dict:
         """Read one message; end the sandbox if none comes in time."""
-        end = time.monotonic() + seconds
-        while b"\n" not in self.waiting:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
-                self.stop()
-                raise AnswerError(f"no answer within {seconds:g} seconds", "ended")
-            try:
-                piece = os.read(self.process.stdout.fileno(), 1 << 20)
-            except BlockingIOError:
-                continue
-            if not piece:
-                self.ended()
-            self.waiting += piece
-            if len(self.waiting) > REPLY_BYTES:
-                self.stop()
-                raise AnswerError("the answer is too large", "ended")
-        line, self.waiting = self.waiting.split(b"\n", 1)
-        return self.understood(line)
-
-    def understood(self, line: bytes) -> dict:
-        """Read a line as a message; the sender is not trusted."""
-        try:
-            message = json.loads(line)
-        except (ValueError, RecursionError):
-            message = None
-        if not isinstance(message, dict):
-            self.no_answer()
-        return message
-
-    def no_answer(self) -> None:
-        """Say that what came is no answer."""
-        self.stop()
-        raise AnswerError("the program sent something that is no answer", "ended")
+        with self.ending():
+            return self.pipe.read(seconds)
 
     def ask(self, do: str, seconds: float, **rest: Any) -> Any:
         """Send a question and return the plain value of its answer."""
@@ -226,7 +175,8 @@ class Sandbox:
         except AnswerError:
             raise
         except Exception:  # whatever was sent, it stops nobody else's marking
-            self.no_answer()
+            self.stop()
+            raise no_answer() from None
 
     def open(self) -> None:
         """Begin an exercise in a process of its own, if need be in a new sandbox.
@@ -246,7 +196,8 @@ class Sandbox:
         self.send({"do": "open", "id": self.count})
         # Wait: the pipe must be empty when the process forks.
         if self.read(self.limits.call).get("opened") != self.count:
-            self.no_answer()
+            self.stop()
+            raise no_answer()
 
     def close(self) -> None:
         """End the exercise; a sandbox that does not end it is ended itself.
@@ -260,8 +211,7 @@ class Sandbox:
             self.send({"do": "close", "id": 0})
             reply = self.read(self.limits.call)
             alone = len(family(self.process.pid)) == self.idle
-            more = self.waiting or select.select([self.process.stdout], [], [], 0)[0]
-            if "closed" not in reply or not alone or more:
+            if "closed" not in reply or not alone or self.pipe.more():
                 self.stop()
 
     def run(self, given: list[str], cells: list[str], forbidden: tuple) -> None:
@@ -302,17 +252,3 @@ def kill(process: subprocess.Popen) -> None:
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def value_of(reply: dict) -> Any:
-    """Return the value of a reply, or raise the error that it tells of."""
-    if "error" in reply:
-        hint = reply.get("hint")
-        known = hint if hint in SENT_HINTS else "raises"
-        raise AnswerError(printable(str(reply["error"])[:400]), known)
-    return decode(reply["value"])
-
-
-def printable(text: str) -> str:
-    """Leave out what a terminal or a page would take for more than text."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
