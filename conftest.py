@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 import psutil
+import pytest
 
 # The students' versions have no answers to run; the sources beside them are run.
 collect_ignore_glob = ["notebooks/exercises/student/*"]
@@ -20,6 +21,7 @@ GIGABYTES = 1.5
 os.environ["TQDM_DISABLE"] = "1"
 
 
+@pytest.hookimpl(optionalhook=True)  # xdist may be switched off
 def pytest_xdist_auto_num_workers(config):
     """Run one worker more than there are cores: some always wait for something."""
     return min((os.cpu_count() or 1) + 1, 8)

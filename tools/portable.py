@@ -32,9 +32,16 @@ CACHE = ROOT / ".portable"
 # The book, the repository's own rules and the browser are the same everywhere.
 SAME_EVERYWHERE = ["browser"] + [
     f"test_{name}.py"
-    for name in ("book", "mathematics", "notebooks", "portable", "project", "reading")
+    for name in [
+        "book",
+        "mathematics",
+        "notebooks",
+        "portable",
+        "project",
+        "reading",
+        "release",
+    ]
 ]
-SAME_EVERYWHERE.append("test_release.py")
 # Putting notebooks in order has nothing to do with jax; the checks of answers have.
 SAME_EVERYWHERE += [
     f"grading/test_{name}.py" for name in ("assemble", "intake", "jobs", "roster")

@@ -121,8 +121,8 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
     Notes
     -----
     A label outside 0 ... K - 1 cannot be refused inside compiled code; it gives NaN.
-    Written as a difference so that only the true logit is looked up. With 2,000 classes
-    the gradient is then three times as fast as that of an index into ``log_softmax``.
+    Written as a difference so that only the true logit is looked up: with many classes
+    XLA compiles the gradient of an index into ``log_softmax`` to a slower program.
     Equal to ``optax.softmax_cross_entropy_with_integer_labels``. Built in chapter 03.
 
     Examples

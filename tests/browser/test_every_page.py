@@ -157,7 +157,7 @@ THIN = """() => {
 
 
 def ask_axe(opened, modes):
-    """Ask axe about a page: every rule in the mode that `look` has left it in.
+    """Ask axe about a page: every rule in the second mode of its size.
 
     The wide page is dark and the narrow one light, so the content is seen in both.
     Only what is on show at one size alone, which is the theme's and the same on all
