@@ -1,9 +1,11 @@
 """Shared set-up: the package is importable by the tests and by every kernel."""
 
 import collections
+import ctypes
 import os
 import pathlib
 import sys
+import tempfile
 
 import psutil
 import pytest
@@ -17,6 +19,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 # What one worker may hold before it forgets: XLA keeps all that it has compiled.
 GIGABYTES = 1.5
+# Where the workers of one run leave compiled programs for each other.
+PROGRAMS = "LESSONS_TEST_PROGRAMS"
 # Progress bars hold times, which compared outputs must not.
 os.environ["TQDM_DISABLE"] = "1"
 
@@ -28,27 +32,49 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_configure(config):
-    """Keep the order below: xdist would start with the files of the most tests."""
+    """Keep the order below, and make a place for compiled programs that all share."""
+    # xdist would start with the files of the most tests.
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+    if PROGRAMS not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="programs-")
+        os.environ[PROGRAMS] = folder.name
+        config.add_cleanup(folder.cleanup)
+        config.add_cleanup(lambda: os.environ.pop(PROGRAMS))
 
 
 def pytest_collection_finish():
-    """Compile quickly what the tests themselves run: that takes most of their time.
+    """Set JAX up for the tests, and absl's log, once all that is imported is there."""
+    if "jax" in sys.modules:
+        compile_less(sys.modules["jax"].config)
+    # Optax brings absl, whose log closes its stream when nbgrader sets up its own log:
+    # a stream that pytest captures would be closed for all the tests that follow.
+    if "absl.logging" in sys.modules:
+        handler = sys.modules["absl.logging"].get_absl_handler().python_handler
+        handler.setStream(sys.__stderr__)
+
+
+def compile_less(config):
+    """Compile each program once a run, and quickly: that takes most of a test's time.
 
     Notebooks run in processes of their own and compile as the reader's do, and so do
     the tests in a leg of `make test-portable`, which asks for it.
     """
-    if "jax" in sys.modules and not os.environ.get("COMPILE_FULLY"):
-        sys.modules["jax"].config.update("jax_disable_most_optimizations", True)
+    config.update("jax_disable_most_optimizations", not os.getenv("COMPILE_FULLY"))
+    config.update("jax_compilation_cache_dir", os.environ[PROGRAMS])
+    config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def pytest_runtest_teardown(item, nextitem):
-    """Forget compiled programs between two files once they fill much memory."""
-    if nextitem is None or nextitem.path == item.path or "jax" not in sys.modules:
+def pytest_runtest_teardown():
+    """Forget compiled programs once they fill much memory."""
+    if "jax" not in sys.modules:
         return
     if psutil.Process().memory_info().rss > GIGABYTES * 1e9:
         sys.modules["jax"].clear_caches()
+        # What is free goes back to the system only when glibc is asked.
+        if sys.platform == "linux":
+            getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)(0)
 
 
 def pytest_collection_modifyitems(items):

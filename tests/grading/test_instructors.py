@@ -5,8 +5,10 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import zipfile
 
+import absl.logging
 import nbformat
 import pytest
 from conftest import SOURCES, solved, written
@@ -94,6 +96,11 @@ def test_the_session_of_the_page(tmp_path, monkeypatch, capsys, boxed):
         ada = book.find_student("ada")
         named = (ada.first_name, ada.last_name, ada.email)
     assert named == ("Ada", "Lovelace", "ada@example.org")
+
+
+def test_a_log_that_the_grade_book_closes_is_not_what_pytest_captures():
+    handler = absl.logging.get_absl_handler().python_handler
+    assert handler.stream is sys.__stderr__
 
 
 @pytest.mark.parametrize("word", ["course init", "release", "collect", "grade"])
