@@ -36,7 +36,7 @@ def pytest_configure(config):
     # xdist would start with the files of the most tests.
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
-    if PROGRAMS not in os.environ:
+    if getattr(config.option, "numprocesses", None) and PROGRAMS not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="programs-")
         os.environ[PROGRAMS] = folder.name
         config.add_cleanup(folder.cleanup)
@@ -61,9 +61,10 @@ def compile_less(config):
     the tests in a leg of `make test-portable`, which asks for it.
     """
     config.update("jax_disable_most_optimizations", not os.getenv("COMPILE_FULLY"))
-    config.update("jax_compilation_cache_dir", os.environ[PROGRAMS])
-    config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if PROGRAMS in os.environ:
+        config.update("jax_compilation_cache_dir", os.environ[PROGRAMS])
+        config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def pytest_runtest_teardown():
