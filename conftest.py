@@ -2,6 +2,7 @@
 
 import collections
 import ctypes
+import importlib.metadata
 import os
 import pathlib
 import sys
@@ -21,6 +22,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 GIGABYTES = 1.5
 # Where the workers of one run leave compiled programs for each other.
 PROGRAMS = "LESSONS_TEST_PROGRAMS"
+# XLA's older emitters compile small programs in two thirds of the time.
+QUICK = "--xla_cpu_use_fusion_emitters=false"
+# What XLA read, for a process that has to compile alike.
+FLAGS = "LESSONS_TEST_XLA_FLAGS"
 # Progress bars hold times, which compared outputs must not.
 os.environ["TQDM_DISABLE"] = "1"
 
@@ -32,15 +37,34 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_configure(config):
-    """Keep the order below, and make a place for compiled programs that all share."""
+    """Keep the order below, and prepare to compile."""
     # xdist would start with the files of the most tests.
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
-    if getattr(config.option, "numprocesses", None) and PROGRAMS not in os.environ:
+    if not getattr(config.option, "numprocesses", None):
+        start_xla()
+    elif PROGRAMS not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="programs-")
         os.environ[PROGRAMS] = folder.name
         config.add_cleanup(folder.cleanup)
         config.add_cleanup(lambda: os.environ.pop(PROGRAMS))
+
+
+def start_xla():
+    """Let XLA read a flag, which it does once, and hide it from the processes to come.
+
+    Only the locked version is known to know the flag: XLA ends the process at another.
+    """
+    lock = pathlib.Path(__file__).with_name("requirements.txt").read_text("utf-8")
+    locked = f"\njaxlib=={importlib.metadata.version('jaxlib')} " in lock
+    if os.environ.get("COMPILE_FULLY") or not locked:
+        return
+    before = os.environ.pop("XLA_FLAGS", None)
+    os.environ["XLA_FLAGS"] = os.environ[FLAGS] = f"{before or ''} {QUICK}".strip()
+    importlib.import_module("jax").devices()
+    del os.environ["XLA_FLAGS"]
+    if before is not None:
+        os.environ["XLA_FLAGS"] = before
 
 
 def pytest_collection_finish():

@@ -300,6 +300,8 @@ def test_a_process_killed_again_and_again_ends_in_the_same_bits(tmp_path):
     # Bits are the same where programs are compiled alike: see conftest.py.
     quick = jax.config.values["jax_disable_most_optimizations"]
     env = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": str(int(quick))}
+    flags = os.environ.get("LESSONS_TEST_XLA_FLAGS")
+    env |= {"XLA_FLAGS": flags} if flags else {}
     rng = random.Random(1)
     reached = []
     for _ in range(3):
