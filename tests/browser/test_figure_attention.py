@@ -54,13 +54,14 @@ def test_a_typed_sentence_is_read(opened):
     field.fill("")
     say(figure, "There is no word to read")
     field.press_sequentially("Enjoyable, and funny!")
-    told = say(figure, "The model answers")
+    # On a busy machine the figure may speak before the last letter is typed.
+    figure.locator(".lw-word").nth(4).wait_for()
     names, shares = words(figure)
     assert names == ["enjoyable", ",", "and", "funny", "!"]
     bias, difference = logits_apart(figure)
     assert sum(shares) + bias == pytest.approx(difference, abs=0.04)
     shown = figure.locator(".lw-verdict").inner_text()
-    assert shown in told
+    say(figure, f"The model answers {shown}")
     assert shown.startswith("praise" if difference > 0 else "blame")
     assert figure.locator(".lw-map").first.locator(".lw-cell").count() == 25
     assert faults == []
