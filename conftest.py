@@ -61,7 +61,9 @@ def start_xla():
         return
     before = os.environ.pop("XLA_FLAGS", None)
     os.environ["XLA_FLAGS"] = os.environ[FLAGS] = f"{before or ''} {QUICK}".strip()
-    importlib.import_module("jax").devices()
+    import jax  # only where tests run, and after the flag is set
+
+    jax.devices()
     del os.environ["XLA_FLAGS"]
     if before is not None:
         os.environ["XLA_FLAGS"] = before

@@ -44,7 +44,7 @@ def test_the_tests_compile_quickly_but_for_the_legs():
     quick = jax.config.values["jax_disable_most_optimizations"]
     assert quick == (not os.environ.get("COMPILE_FULLY"))
     read = os.environ.get("LESSONS_TEST_XLA_FLAGS", "")
-    assert not (read and os.environ.get("COMPILE_FULLY"))
+    assert not (read and os.environ.get("COMPILE_FULLY")), "the legs take no flag"
     assert "emitters" not in os.environ.get("XLA_FLAGS", ""), "not for other processes"
 
 
