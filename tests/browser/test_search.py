@@ -14,7 +14,7 @@ WANTED = {
     "residual block": "07b_depth",
     "LSTM": "08_rnn",
     "attention": "09_transformer",
-    "beam": "09b_translation",
+    "beam": "09b_encoder_decoder",
     "TF-IDF": "09c_classification",
 }
 SEEN = 5  # results that a reader looks at
