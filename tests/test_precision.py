@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import pytest
@@ -44,7 +45,9 @@ def test_the_tests_compile_quickly_but_for_the_legs():
     quick = jax.config.values["jax_disable_most_optimizations"]
     assert quick == (not os.environ.get("COMPILE_FULLY"))
     read = os.environ.get("LESSONS_TEST_XLA_FLAGS", "")
-    assert not (read and os.environ.get("COMPILE_FULLY")), "the legs take no flag"
+    lock = (Path(__file__).resolve().parents[1] / "requirements.txt").read_text("utf-8")
+    locked = f"\njaxlib=={jax.lib.__version__} " in lock
+    assert ("fusion_emitters=false" in read) == (quick and locked)
     assert "emitters" not in os.environ.get("XLA_FLAGS", ""), "not for other processes"
 
 

@@ -171,7 +171,9 @@ def test_shapes_that_do_not_fit_are_refused(function):
         function(params, x, lengths, y[0])
 
 
-def test_a_batch_of_lists_is_no_array_but_lengths_may_be():
+def test_lengths_may_be_a_list():
     params, (x, lengths, y) = model(1), example()
     want = seq2seq.seq2seq(params, x, lengths, y)
-    close(seq2seq.seq2seq(params, x, np.asarray(lengths), y), want)
+    close(seq2seq.seq2seq(params, x, lengths.tolist(), y), want)
+    # A list would be three leaves of the context, and no row a sequence.
+    assert isinstance(seq2seq.read(params, x, lengths.tolist())[1], jax.Array)

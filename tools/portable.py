@@ -44,7 +44,8 @@ SAME_EVERYWHERE = ["browser"] + [
 ]
 # Putting notebooks in order has nothing to do with jax; the checks of answers have.
 SAME_EVERYWHERE += [
-    f"grading/test_{name}.py" for name in ("assemble", "intake", "jobs", "roster")
+    f"grading/test_{name}.py"
+    for name in ("assemble", "intake", "jobs", "leaks", "roster")
 ]
 # What a newer jax may need newer, and what the oldest ipywidgets needs older.
 FREE = {
