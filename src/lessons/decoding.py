@@ -74,7 +74,7 @@ def greedy(
     -----
     The likeliest symbol at each step need not lead to the likeliest sequence. Each
     step runs the model over all positions; chapter 12 keeps what was computed. Built
-    in chapter 09.
+    in chapter 09b.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def beam(
     -----
     Wu et al. (2016), equation 14, without the coverage term; here the penalty counts
     at every step, so that finished and unfinished sequences are compared alike. Built
-    in chapter 09.
+    in chapter 09b.
 
     Examples
     --------

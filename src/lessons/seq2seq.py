@@ -1,8 +1,9 @@
 """Sequence to sequence: an encoder that reads, a decoder that writes.
 
-The model of the 2017 paper, with its ReLU, and with norms before the sublayers. Ids are
-those of ``lessons.text``: padding on the right, and every answer between its start and
-its end symbol.
+The model of the 2017 paper, with its ReLU, but with norms before the sublayers, and
+with a table for each side where the paper shares one. Ids are those of
+``lessons.text``: padding on the right, and every answer between its start and its end
+symbol.
 """
 
 from functools import partial
@@ -199,7 +200,7 @@ def next_logits(params: Tree, context: Context, ids: Array, t: Array) -> Array:
     ids : integer array of shape (B, T)
         What is written up to position ``t``; what stands to the right is not seen.
     t : int
-        Position to go on from.
+        Position to go on from, 0 to T - 1; this is not checked.
 
     Returns
     -------

@@ -146,6 +146,7 @@ QUOTED = [
     ("07_cnn", "interval", "about {:.2f} points", share_error(1971, 2000)),
     ("08b_sequences", "bits", "the power 2.08, about {:.1f},", 2**2.08),
     ("09_transformer", "root", "standard deviation of {:.0f}.", math.sqrt(64)),
+    ("09b_encoder_decoder", "forcing", "ln 2, about {:.2f}.", math.log(2)),
     ("09d_translation", "bleu", "is about {:.2f},", math.exp(1 - 12 / 3)),
 ]
 
