@@ -69,11 +69,20 @@ def namespace(id, code, variant=0):
     return names
 
 
-def trials(id, code, seed):
-    """Return the findings of the practice check and of both checks."""
+def submitted(id, code, seed):
+    """Return an answer as a check gets it, in the student's copy for this seed."""
     exercise = COURSE[id[:2]].exercises[id]
     copies = any("variant = 0" in source for source in given_code(id))
     names = compiled(id, code, seed if copies else 0)
-    here = LocalAnswers(exercise, {name: names[name] for name in exercise.names})
-    practice = try_answers(exercise.practice, Trial(here, seed, variant=seed))
-    return practice, hidden_trial(COURSE[id[:2]], id, here, seed, variant=seed)
+    return LocalAnswers(exercise, {name: names[name] for name in exercise.names})
+
+
+def practised(id, answers, seed):
+    """Return the findings of the check that students have."""
+    practice = COURSE[id[:2]].exercises[id].practice
+    return try_answers(practice, Trial(answers, seed, variant=seed))
+
+
+def marked(id, answers, seed):
+    """Return the findings of the check that no student has."""
+    return hidden_trial(COURSE[id[:2]], id, answers, seed, variant=seed)

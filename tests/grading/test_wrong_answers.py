@@ -1,7 +1,7 @@
 """Each wrong answer that is known loses the point, and draws its own hint."""
 
 import pytest
-from answers import COURSE, IDS, SEEDS, table, trials
+from answers import COURSE, IDS, SEEDS, marked, practised, submitted, table
 
 WRONG = [
     pytest.param(id, each, id=f"{id}-{each['hint']}-{place}")
@@ -14,8 +14,11 @@ WRONG = [
 def test_a_wrong_answer_loses_the_point_with_its_own_hint(id, wrong):
     hints = COURSE[id[:2]].exercises[id].hints
     for seed in SEEDS:
-        practice, marked = trials(id, wrong["code"], seed)
-        failed = [each for each in practice + marked if not each.passed]
+        answers = submitted(id, wrong["code"], seed)
+        failed = [each for each in practised(id, answers, seed) if not each.passed]
+        if seed == SEEDS[0] or not failed:  # else the hidden check changes nothing
+            again = marked(id, answers, seed)
+            failed += [each for each in again if not each.passed]
         assert failed, "the wrong answer passes"
         assert failed[0].hint == wrong["hint"], failed[0]
         assert failed[0].hint in hints
