@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from perturb import moved
 from scipy.special import log_softmax
 
 from lessons import attention, decoding, seq2seq, transformer
@@ -12,14 +13,6 @@ from lessons.masks import causal_mask
 from lessons.norms import layer_norm
 
 N_SOURCE, N_TARGET, D, HEADS = 9, 7, 8, 2
-
-
-def moved(params, seed=1):
-    """Move every parameter off its starting value."""
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(seed), len(leaves))
-    noise = [jax.random.normal(k, p.shape) for k, p in zip(keys, leaves, strict=True)]
-    return tree.unflatten([p + 0.3 * n for p, n in zip(leaves, noise, strict=True)])
 
 
 def model(layers=2, **options):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from perturb import moved
 
 from lessons import transformer
 from lessons.activations import gelu, relu
@@ -14,14 +15,6 @@ from lessons.norms import layer_norm
 
 KEY = jax.random.key(0)
 V, D, HEADS, LAYERS = 7, 8, 2, 2
-
-
-def moved(params, seed=1):
-    """Move every parameter off its starting value."""
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(seed), len(leaves))
-    noise = [jax.random.normal(k, p.shape) for k, p in zip(keys, leaves, strict=True)]
-    return tree.unflatten([p + 0.3 * n for p, n in zip(leaves, noise, strict=True)])
 
 
 def stack(cross=False):

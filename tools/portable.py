@@ -42,7 +42,8 @@ SAME_EVERYWHERE = ["browser"] + [
         "release",
     ]
 ]
-# Putting notebooks in order has nothing to do with jax; the checks of answers have.
+# Putting notebooks in order and what a built file holds have nothing to do with jax;
+# the checks of answers have.
 SAME_EVERYWHERE += [
     f"grading/test_{name}.py"
     for name in ("assemble", "intake", "jobs", "leaks", "roster")

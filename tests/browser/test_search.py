@@ -16,6 +16,7 @@ WANTED = {
     "attention": "09_transformer",
     "beam": "09b_encoder_decoder",
     "TF-IDF": "09c_classification",
+    "BLEU": "09d_translation",
 }
 SEEN = 5  # results that a reader looks at
 
