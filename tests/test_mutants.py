@@ -188,7 +188,8 @@ def test_another_seed_draws_another_sample():
 
 
 # A small package: `strong` is well tested, `weak` is not, `shared` has no test of its
-# own but is used by both, and `slow` hangs under most faults.
+# own but is used by both, `slow` hangs under most faults, and `shapes.strong` has the
+# name of another module.
 FILES = {
     "src/lessons/__init__.py": "",
     # The tool must read this before it imports anything, as early does.
@@ -227,6 +228,17 @@ FILES = {
             while n > 0.5:
                 n -= 1
             return n
+        """,
+    "src/lessons/shapes/__init__.py": "",
+    "src/lessons/shapes/strong.py": """
+        def area(a, b):
+            return a * b
+        """,
+    "tests/shapes/test_strong.py": """
+        from lessons.shapes import strong
+
+        def test_area():
+            assert strong.area(2, 3) == 6
         """,
     "tests/test_strong.py": """
         import early
@@ -338,6 +350,28 @@ def test_a_fault_that_hangs_is_killed_by_the_time_limit(project):
     mutants, killed, late, *_ = scores(output)["slow"]
     # Without end: n -= 1 removed, n += 1 and n -= 0.
     assert (status, killed, late) == (0, mutants, "3")
+
+
+@needs_fork
+def test_a_module_in_a_folder_has_the_tests_of_that_folder(project):
+    report = project.parent / "report.json"
+    args = ("shapes.strong", "--sample", "0", "--report", str(report))
+    status, output, errors = run_tool(project, *args)
+    assert (status, errors) == (0, "")
+    assert scores(output) == {"shapes.strong": ("1", "1", "0", "0", "100%")}
+    (row,) = json.loads(report.read_text("utf-8"))
+    assert row["status"] == "killed by tests/shapes/test_strong.py::test_area"
+
+
+@needs_fork
+def test_all_modules_with_tests_are_taken_and_the_others_are_named(project):
+    (project / "src" / "lessons" / "shapes" / "alone.py").write_text("A = 1", "utf-8")
+    status, output, errors = run_tool(project, "--list", "--sample", "1")
+    assert status == 0
+    assert errors == "no tests by name, so no score: shapes.alone\n"
+    places = ["shapes/strong", "shared", "slow", "strong", "weak"]
+    found = [line.split(":")[0] for line in output.splitlines() if line[:3] == "src"]
+    assert found == [f"src/lessons/{place}.py" for place in places]
 
 
 @needs_fork

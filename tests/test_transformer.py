@@ -132,6 +132,16 @@ def test_stack_init_follows_its_sizes():
     assert params["norm"]["scale"].shape == (D,)
 
 
+def test_a_sequence_is_embedded_symbol_by_symbol():
+    params = transformer.stack_init(jax.random.key(0), 7, 4, heads=2, layers=1)
+    table, ids = np.asarray(params["embedding"]["table"]), np.array([[3, 0], [6, 6]])
+    bare = transformer.embed_sequence(params, jnp.array(ids), rotate=True)
+    np.testing.assert_allclose(bare, 2 * table[ids], rtol=1e-6)  # 2 is sqrt(4)
+    clocks = [[0, 1, 0, 1], [np.sin(1), np.cos(1), np.sin(0.01), np.cos(0.01)]]
+    placed = transformer.embed_sequence(params, jnp.array(ids))
+    np.testing.assert_allclose(placed, 2 * table[ids] + clocks, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("rotate", [False, True])
 def test_encode_equals_its_parts(rotate):
     params, x = stack(), ids(1, 2, 5)

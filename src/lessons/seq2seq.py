@@ -15,12 +15,19 @@ from jax import Array
 
 from lessons._checks import check_shape
 from lessons.activations import relu
-from lessons.attention import multi_head, multi_head_weights, sinusoidal
-from lessons.dnn import embed
+from lessons.attention import multi_head, multi_head_weights
 from lessons.losses import cross_entropy
 from lessons.masks import causal_mask, length_mask
 from lessons.norms import layer_norm
-from lessons.transformer import block, decode, encode, pre_norm, stack_init, to_logits
+from lessons.transformer import (
+    block,
+    decode,
+    embed_sequence,
+    encode,
+    pre_norm,
+    stack_init,
+    to_logits,
+)
 
 Tree = dict[str, Any]
 Context = tuple[Array, Array]
@@ -265,8 +272,7 @@ def cross_weights(params: Tree, x: Array, lengths: Array, y: Array) -> Array:
     check_shape("y", y, (len(x), y.shape[-1]))
     seen = length_mask(lengths, x.shape[1])[:, None, None]
     causal, weights = causal_mask(y.shape[1]), []
-    h = embed(params["decoder"]["embedding"], y) * jnp.sqrt(memory.shape[-1])
-    h = h + sinusoidal(*h.shape[1:])
+    h = embed_sequence(params["decoder"], y)
     for layer in params["decoder"]["blocks"]:
         look = partial(multi_head, layer["attention"], mask=causal)
         asked = layer_norm(layer["norm_cross"], pre_norm(layer["norm1"], look, h))

@@ -319,6 +319,44 @@ def stack_init(
     }
 
 
+def embed_sequence(params: Tree, ids: Array, rotate: bool = False) -> Array:
+    """Give each symbol its vector and its position: what the first block reads.
+
+    ``h = table[ids] * sqrt(d_model) + sinusoidal(T, d_model)``, and ``h`` is returned.
+
+    Parameters
+    ----------
+    params : dict
+        As made by ``stack_init``.
+    ids : integer array of shape (B, T)
+    rotate : bool
+        Leave the positions out: each block will turn its queries and keys by them.
+
+    Returns
+    -------
+    array of shape (B, T, d_model)
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or the ids are not integers.
+
+    Notes
+    -----
+    Vaswani et al. (2017), sections 3.4 and 3.5. Built in chapter 09.
+
+    Examples
+    --------
+    >>> params = stack_init(jax.random.key(0), 10, 8, heads=2, layers=1)
+    >>> embed_sequence(params, jnp.array([[1, 2, 3]])).shape
+    (1, 3, 8)
+    """
+    _check_ids(ids)
+    d_model = params["embedding"]["table"].shape[1]
+    h = embed(params["embedding"], ids) * jnp.sqrt(d_model)
+    return h if rotate else h + sinusoidal(ids.shape[1], d_model)
+
+
 def encode(params: Tree, ids: Array, lengths: Array | None = None, **options) -> Array:
     """Read sequences, each position looking at all real ones.
 
@@ -475,12 +513,8 @@ def _run(
     context_mask: Array | None = None,
     **options,
 ) -> Array:
-    """Embed, add positions unless they turn the queries, and go through the blocks."""
-    _check_ids(ids)
-    d_model = params["embedding"]["table"].shape[1]
-    h = embed(params["embedding"], ids) * jnp.sqrt(d_model)
-    if not options.get("rotate", False):
-        h = h + sinusoidal(ids.shape[1], d_model)
+    """Embed, go through the blocks, and normalise."""
+    h = embed_sequence(params, ids, options.get("rotate", False))
     for layer in params["blocks"]:
         h = block(layer, h, mask, context, context_mask, **options)
     return layer_norm(params["norm"], h)

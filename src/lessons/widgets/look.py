@@ -296,8 +296,7 @@ class AttentionExplorer(LiveFigure):
 
 def _maps(stack: dict, ids):
     """Return the attention weights of the block, (B, heads, T, T)."""
-    table, [block] = stack["embedding"]["table"], stack["blocks"]
-    steps, width = ids.shape[1], table.shape[1]
-    h = dnn.embed(stack["embedding"], ids) * np.sqrt(width)
-    h = norms.layer_norm(block["norm1"], h + attention.sinusoidal(steps, width))
+    [block] = stack["blocks"]
+    h = transformer.embed_sequence(stack, jnp.asarray(ids))
+    h = norms.layer_norm(block["norm1"], h)
     return attention.multi_head_weights(block["attention"], h)
