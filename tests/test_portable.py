@@ -90,10 +90,13 @@ def test_the_flag_reaches_pytest_and_its_exit_code_comes_back(code, monkeypatch)
 
     monkeypatch.setattr(TOOL.subprocess, "run", fake)
     monkeypatch.setenv("XLA_FLAGS", "--already")
-    assert (TOOL.run("sse4") == "passed") is (code == 0)
+    assert (TOOL.run("sse4", ["notebooks"]) == "passed") is (code == 0)
     command, options = runs[-1]
     assert command[:3] == [sys.executable, "-m", "pytest"]
     assert "--nbval" in command and "notebooks" in command
+    assert not {"src", "tests"} & set(command)
+    TOOL.run("sse4", list(TOOL.PARTS))
+    assert {"notebooks", "src", "tests"} <= set(runs[-1][0])
     assert options["env"]["XLA_FLAGS"] == "--already --xla_cpu_max_isa=SSE4_2"
     assert options["env"]["COMPILE_FULLY"], "as the reader's programs are compiled"
 
@@ -101,25 +104,31 @@ def test_the_flag_reaches_pytest_and_its_exit_code_comes_back(code, monkeypatch)
 def test_every_leg_runs_and_one_failure_fails_all(monkeypatch, capsys):
     asked = []
 
-    def fake(name):
-        asked.append(name)
+    def fake(name, parts):
+        asked.append((name, *parts))
         return "FAILED" if name == "avx" else "passed"
 
     monkeypatch.setattr(TOOL, "run", fake)
     assert TOOL.main([]) == 1
-    assert asked == list(TOOL.LEGS)
+    assert asked == [(name, "notebooks", "tests") for name in TOOL.LEGS]
     assert TOOL.main(["--leg", "sse4"]) == 0
     assert "sse4         passed" in capsys.readouterr().out
+    monkeypatch.setattr(TOOL, "turn", lambda: ("colab", "tests"))
+    assert TOOL.main(["--rotate"]) == 0
+    assert asked[-1] == ("colab", "tests")
 
 
-@pytest.mark.parametrize("commits", [0, 1, 7, 23])
-def test_the_turn_goes_by_commits(commits, monkeypatch):
+@pytest.mark.parametrize(
+    ("commits", "part"),
+    [(1, "notebooks"), (7, "tests"), (12, "notebooks"), (23, "tests")],
+)
+def test_the_turn_goes_by_commits(commits, part, monkeypatch):
     def fake(command, **options):
         assert command[:3] == ["git", "rev-list", "--count"]
         return subprocess.CompletedProcess(command, 0, stdout=f"{commits}\n")
 
     monkeypatch.setattr(TOOL.subprocess, "run", fake)
-    assert TOOL.turn() == list(TOOL.LEGS)[commits % 6]
+    assert TOOL.turn() == (list(TOOL.LEGS)[commits % 6], part)
 
 
 def test_the_legs():
@@ -146,7 +155,7 @@ def test_a_script_gets_its_python_and_its_exit_code_comes_back(code, monkeypatch
 
     monkeypatch.setattr(TOOL.subprocess, "run", fake)
     monkeypatch.setattr(TOOL, "find_python", lambda wanted: f"/python{wanted}")
-    assert (TOOL.run("colab") == "passed") is (code == 0)
+    assert (TOOL.run("colab", ["tests"]) == "passed") is (code == 0)
     assert runs == [[sys.executable, "tools/colab.py", "/python3.12"]]
 
 

@@ -2,14 +2,15 @@
 
     python tools/portable.py               every leg
     python tools/portable.py --leg avx     one of them
-    python tools/portable.py --rotate      the one whose turn it is
+    python tools/portable.py --rotate      half of the one whose turn it is
     python tools/portable.py --list        their names
 
 The legs are other instruction sets, the newest jax on newer Pythons, the oldest
 versions that pyproject.toml admits, and the notebooks' first cell on a machine like
 Colab's (tools/colab.py). A leg with versions of its own has its
 own environment under .portable, kept until the lock or pyproject.toml changes.
-The turn goes by the number of commits, so CI walks through all of them.
+The turn goes by the number of commits, so CI walks through all of them; a turn is the
+notebooks or the rest, since both together would double CI's time on a slow machine.
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ FREE = {
     "newest": {"jax", "jaxlib", "ml-dtypes"},
     "oldest": {"ipywidgets", "jupyterlab-widgets", "widgetsnbextension"},
 }
+
+
+PARTS = {"notebooks": ["notebooks"], "tests": ["src", "tests"]}
 
 
 class Leg(NamedTuple):
@@ -152,15 +156,16 @@ def environment(name: str, leg: Leg) -> str:
     return str(python)
 
 
-def test_command(python: str) -> list[str]:
-    """Return the pytest command of a leg."""
+def test_command(python: str, parts: list[str]) -> list[str]:
+    """Return the pytest command of a leg, or of a part of it."""
+    targets = [target for part in parts for target in PARTS[part]]
     command = [python, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadscope"]
     command += ["--nbval", "--nbval-cell-timeout", "600", "--doctest-modules"]
-    command += ["-p", "no:cacheprovider", "notebooks", "src", "tests"]
+    command += ["-p", "no:cacheprovider", *targets]
     return command + [f"--ignore=tests/{name}" for name in SAME_EVERYWHERE]
 
 
-def run(name: str) -> str:
+def run(name: str, parts: list[str]) -> str:
     """Run one leg; return what came of it in words, 'passed' if it is well."""
     leg = LEGS[name]
     print(f"\n== {name} ==", flush=True)
@@ -178,7 +183,7 @@ def run(name: str) -> str:
     flags = f"{os.environ.get('XLA_FLAGS', '')} {leg.flags}".strip()
     # The unit tests compile as the reader's programs do; see conftest.py.
     env = os.environ | {"COMPILE_FULLY": "1"} | ({"XLA_FLAGS": flags} if flags else {})
-    code = subprocess.run(test_command(python), cwd=ROOT, env=env).returncode
+    code = subprocess.run(test_command(python, parts), cwd=ROOT, env=env).returncode
     return "passed" if code == 0 else f"FAILED: pytest's exit code is {code}"
 
 
@@ -189,11 +194,12 @@ def run_script(leg: Leg) -> str:
     return "passed" if code == 0 else f"FAILED: the exit code is {code}"
 
 
-def turn() -> str:
-    """Return the leg whose turn it is, by the number of commits."""
+def turn() -> tuple[str, str]:
+    """Return the leg whose turn it is, and which part, by the number of commits."""
     command = ["git", "rev-list", "--count", "HEAD"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return list(LEGS)[int(done.stdout) % len(LEGS)]
+    rounds, place = divmod(int(done.stdout), len(LEGS))
+    return list(LEGS)[place], list(PARTS)[rounds % len(PARTS)]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -201,17 +207,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--leg", choices=LEGS, help="run this one")
-    choice.add_argument("--rotate", action="store_true", help="run the one whose turn")
+    choice.add_argument("--rotate", action="store_true", help="half of the one in turn")
     choice.add_argument("--list", action="store_true", help="print the names")
     options = parser.parse_args(arguments)
     if options.list:
         print("\n".join(LEGS))
         return 0
-    names = [options.leg] if options.leg else list(LEGS)
+    names, parts = [options.leg] if options.leg else list(LEGS), list(PARTS)
     if options.rotate:
-        names = [turn()]
-        print(f"The leg whose turn it is: {names[0]} (of {', '.join(LEGS)})")
-    outcomes = {name: run(name) for name in names}
+        [*names, part] = turn()
+        parts = [part]
+        print(f"The leg whose turn it is: {names[0]}, {part} (of {', '.join(LEGS)})")
+    outcomes = {name: run(name, parts) for name in names}
     print("\nPortability:")
     for name, outcome in outcomes.items():
         print(f"  {name:<12} {outcome}")
