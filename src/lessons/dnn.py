@@ -350,7 +350,7 @@ def embedding_init(key: Array, vocabulary: int, width: int) -> Params:
 
     Notes
     -----
-    PyTorch draws from N(0, 1). Built in chapter 08.
+    PyTorch draws from N(0, 1). Built in chapter 08b.
 
     Examples
     --------
@@ -386,7 +386,7 @@ def embed(params: Params, ids: Array) -> Array:
     Notes
     -----
     An id outside the table cannot be refused inside compiled code; it gives NaN, where
-    plain JAX indexing would take the nearest row. Built in chapter 08.
+    plain JAX indexing would take the nearest row. Built in chapter 08b.
 
     Examples
     --------

@@ -8,18 +8,18 @@ any product: float32 inputs read by float64 parameters give float64.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from lessons._checks import check_positive_int, check_shape
+from lessons._recurrence import Cell, Recurrent, State, masked, walk
 from lessons.activations import sigmoid, tanh
 from lessons.dnn import Initialiser, Params, glorot_uniform
 from lessons.masks import length_mask
-
-State = Any
 
 
 class LstmState(NamedTuple):
@@ -33,10 +33,11 @@ class LstmState(NamedTuple):
 
 
 def orthogonal(key: Array, n_in: int, n_out: int) -> Array:
-    """Draw weights that neither stretch nor shrink a vector.
+    """Draw weights with orthonormal columns, or rows if these are fewer.
 
     ``w.T @ w = I`` if ``n_in >= n_out``, else ``w @ w.T = I``, drawn evenly from all
-    such matrices by the QR decomposition of normal numbers.
+    such matrices by the QR decomposition of normal numbers. ``x @ w`` is as long as
+    ``x`` if ``n_in <= n_out``, and never longer.
 
     Parameters
     ----------
@@ -159,14 +160,17 @@ def rnn(
     ([1.0, 3.0, 0.0], [[3.0]])
     """
 
-    def step(h: Array, z: Array) -> tuple[Array, Array]:
-        h = activation(z + h @ params["w_h"])
-        return h, h
-
     _check_input(x, params["w_x"], lengths)
-    state = _start(x, params["w_h"].shape[0], state)
-    inputs = _time_first(x) @ params["w_x"] + params["b"]
-    return _read(step, params, inputs, lengths, state)
+    start = _start(x, params["w_h"].shape[0], state)
+    inputs = _project(x, params["w_x"])
+    recurrent = params["w_h"], params["b"]
+    # What the activation holds may be trained too: each step gets its copy.
+    example = jnp.zeros(start.shape, _common_type(recurrent, inputs, start))
+    activation, held = jax.closure_convert(activation, example)
+    held = [jnp.broadcast_to(a, (len(inputs), *jnp.shape(a))) for a in held]
+    cell = partial(_rnn_cell, activation)
+    outputs, (state,) = _read(cell, recurrent, (inputs, held), lengths, (start,))
+    return outputs, state
 
 
 def lstm_init(key: Array, n_in: int, width: int) -> Params:
@@ -256,20 +260,13 @@ def lstm(
     >>> outputs.shape, state.c.shape
     ((2, 7, 5), (2, 5))
     """
-
-    def step(old: LstmState, z: Array) -> tuple[LstmState, Array]:
-        z = z + _gates(old.h, params["w_h"])
-        z_i, z_f, z_g, z_o = jnp.moveaxis(z, 1, 0)
-        c = sigmoid(z_f) * old.c + sigmoid(z_i) * tanh(z_g)
-        h = sigmoid(z_o) * tanh(c)
-        return LstmState(h, c), h
-
     _check_input(x, params["w_x"], lengths)
-    h, c = (None, None) if state is None else state
     width = params["w_h"].shape[0]
-    state = LstmState(_start(x, width, h), _start(x, width, c))
-    inputs = _gates(_time_first(x), params["w_x"]) + params["b"]
-    return _read(step, params, inputs, lengths, state)
+    start = tuple(_start(x, width, part) for part in state or (None, None))
+    inputs = _project(x, params["w_x"])
+    recurrent = _side_by_side(params["w_h"]), params["b"].reshape(-1)
+    outputs, state = _read(_lstm_cell, recurrent, inputs, lengths, start)
+    return outputs, LstmState(*state)
 
 
 def gru_init(key: Array, n_in: int, width: int) -> Params:
@@ -358,19 +355,16 @@ def gru(
     >>> outputs.shape, state.shape
     ((2, 7, 5), (2, 5))
     """
-
-    def step(h: Array, z: Array) -> tuple[Array, Array]:
-        from_h = _gates(h, params["w_h"])
-        r = sigmoid(z[:, 0] + from_h[:, 0])
-        u = sigmoid(z[:, 1] + from_h[:, 1])
-        n = tanh(z[:, 2] + r * (from_h[:, 2] + params["b_h"]))
-        h = u * h + (1 - u) * n
-        return h, h
-
     _check_input(x, params["w_x"], lengths)
-    state = _start(x, params["w_h"].shape[0], state)
-    inputs = _gates(_time_first(x), params["w_x"]) + params["b"]
-    return _read(step, params, inputs, lengths, state)
+    width = params["w_h"].shape[0]
+    start = _start(x, width, state)
+    b = params["b"].reshape(-1)
+    inputs = _project(x, params["w_x"]) + b
+    # Of the biases b_h alone stands inside the reset gate's product.
+    b_h = jnp.pad(params["b_h"], (2 * width, 0))
+    recurrent = _side_by_side(params["w_h"]), b_h
+    outputs, (state,) = _read(_gru_cell, recurrent, inputs, lengths, (start,))
+    return outputs, state
 
 
 def _gates_init(key: Array, n_in: int, width: int, gates: int) -> Params:
@@ -387,19 +381,47 @@ def _gates_init(key: Array, n_in: int, width: int, gates: int) -> Params:
     }
 
 
-def _gates(x: Array, w: Array) -> Array:
-    """Multiply (..., D) by (D, gates, H) in one matrix product: (..., gates, H)."""
-    n_in, gates, width = w.shape
-    flat = x.reshape(-1, n_in) @ w.reshape(n_in, gates * width)
-    return flat.reshape(*x.shape[:-1], gates, width)
+def _rnn_cell(
+    activation: Callable[..., Array],
+    old: State,
+    inputs: tuple[Array, list[Array]],
+    from_h: Array,
+) -> State:
+    """Take one step of a plain recurrent layer."""
+    z, held = inputs
+    return (activation(z + from_h, *held),)
 
 
-def _time_first(x: Array) -> Array:
-    """Turn (B, T, D) into (T, B, D): scan walks the leading axis.
+def _lstm_cell(old: State, z: Array, from_h: Array) -> State:
+    """Take one step of an LSTM, of state (h, c)."""
+    z_i, z_f, z_g, z_o = jnp.split(z + from_h, 4, axis=-1)
+    c = sigmoid(z_f) * old[1] + sigmoid(z_i) * tanh(z_g)
+    return sigmoid(z_o) * tanh(c), c
 
-    Before the product with the weights, because its result is as wide as all gates.
+
+def _gru_cell(old: State, z: Array, from_h: Array) -> State:
+    """Take one step of a GRU; ``b_h`` is in ``from_h``."""
+    z_r, z_u, z_n = jnp.split(z, 3, axis=-1)
+    h_r, h_u, h_n = jnp.split(from_h, 3, axis=-1)
+    u = sigmoid(z_u + h_u)
+    n = tanh(z_n + sigmoid(z_r + h_r) * h_n)
+    return (u * old[0] + (1 - u) * n,)
+
+
+def _side_by_side(w: Array) -> Array:
+    """Turn (D, gates, H) into (D, gates * H), for one matrix product."""
+    return w.reshape(w.shape[0], -1)
+
+
+def _project(x: Array, w: Array) -> Array:
+    """Multiply (B, T, D) by the weights in one matrix product: (T, B, gates * H).
+
+    Time comes first, since scan walks the leading axis: before the product, because
+    its result is as wide as all gates.
     """
-    return jnp.moveaxis(x, 1, 0)
+    batch, steps, n_in = x.shape
+    flat = jnp.moveaxis(x, 1, 0).reshape(-1, n_in)
+    return (flat @ _side_by_side(w)).reshape(steps, batch, -1)
 
 
 def _check_input(x: Array, w_x: Array, lengths: Array | None) -> None:
@@ -420,27 +442,27 @@ def _start(x: Array, width: int, state: Array | None) -> Array:
     return state
 
 
+def _common_type(*trees: Any) -> Any:
+    """Return the type that a scan hands on: that of all together, a float at least."""
+    return jnp.result_type(*jax.tree.leaves(trees), 0.0)
+
+
 def _read(
-    step: Callable[[State, Array], tuple[State, Array]],
-    params: Params,
-    inputs: Array,
+    cell: Cell,
+    recurrent: Recurrent,
+    inputs: Any,
     lengths: Array | None,
     state: State,
 ) -> tuple[Array, State]:
-    """Scan a step over inputs (T, B, ...); past a sequence's end keep state, show 0."""
-    # A scan hands on one type: the one that all take part in, a float at least.
-    dtype = jnp.result_type(*jax.tree.leaves((params, inputs, state)), 0.0)
+    """Walk over inputs (T, B, ...); past a sequence's end keep the state, show 0."""
+    dtype = _common_type(recurrent, inputs, state)
     inputs, state = jax.tree.map(lambda a: jnp.asarray(a, dtype), (inputs, state))
-
-    def masked(old: State, inputs_t: tuple[Array, Array]) -> tuple[State, Array]:
-        z, real = inputs_t
-        new, output = step(old, z)
-        new = jax.tree.map(lambda a, b: jnp.where(real[:, None], a, b), new, old)
-        return new, jnp.where(real[:, None], output, 0)
-
     if lengths is None:
-        state, outputs = lax.scan(step, state, inputs)
+        outputs, state = walk(cell, recurrent, inputs, state)
     else:
-        real = length_mask(lengths, len(inputs)).T
-        state, outputs = lax.scan(masked, state, (inputs, real))
+        steps = len(jax.tree.leaves(inputs)[0])
+        real = length_mask(lengths, steps).T
+        both = inputs, real.astype(dtype)
+        outputs, state = walk(masked(cell), recurrent, both, state)
+        outputs = jnp.where(real[..., None], outputs, 0)
     return jnp.moveaxis(outputs, 0, 1), state

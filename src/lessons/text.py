@@ -26,7 +26,7 @@ def words(text: str) -> list[str]:
 
     Notes
     -----
-    Built in chapter 09; chapter 10 does better.
+    Used from chapter 08 on; chapter 10 does better.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def vocabulary(texts: Iterable[Sequence[str]], size: int | None = None) -> list[
     Notes
     -----
     Count over the training part alone: a token seen only in the held-out part must
-    stay unknown. Built in chapter 08b.
+    stay unknown. Used from chapter 08b on.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def encode(tokens: Iterable[str], entries: Sequence[str]) -> list[int]:
 
     Notes
     -----
-    Built in chapter 08b.
+    Used from chapter 08b on.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def decode(ids: Iterable[int], entries: Sequence[str]) -> list[str]:
 
     Notes
     -----
-    Built in chapter 08b.
+    Used from chapter 08b on.
 
     Examples
     --------
