@@ -46,7 +46,8 @@ def bootstrap_interval(
 
     Notes
     -----
-    The percentile interval of Efron (1979). Built in chapter 06.
+    The bootstrap of Efron (1979); the interval lies between two percentiles of what it
+    draws. Built in chapter 06.
 
     Examples
     --------
