@@ -114,6 +114,21 @@ def comparison(results: dict | None) -> list[str]:
     ]
 
 
+def elsewhere(results: dict) -> str:
+    """Return the sentences on the machine that was measured before this one."""
+    peak = sorted(task["peak"] for task in results["tasks"].values())[1] / 1e9
+    said = []
+    for family in ("PyTorch", "Flax NNX"):
+        ratios = {n: best(t["rows"], family)[1] for n, t in results["tasks"].items()}
+        shown = ", ".join(f"{ratio:.2f} ({name})" for name, ratio in ratios.items())
+        said.append(f"{family} took {shown}")
+    return (
+        f"The ratios differ from machine to machine. On {results['machine']}, with "
+        f"{peak:.0f} GFLOP/s and the code of {results['date']}, the faster variant of "
+        f"{said[0]} of our time, and that of {said[1]}."
+    )
+
+
 def longer_run(counted: dict) -> str:
     """Return the sentence on the longer recipe."""
     share = counted["right"] / counted["of"]
@@ -139,13 +154,15 @@ def generated() -> str:
     """Return the part of the page that comes from stored results."""
     longer = json.loads((HERE / "long_recipe.json").read_text())
     took = json.loads((HERE / "grading.json").read_text())
-    parts = [*comparison(stored()), "", longer_run(longer), "", graded(took)]
+    before = stored("elsewhere")
+    other = ["", elsewhere(before)] if before else []
+    parts = [*comparison(stored()), *other, "", longer_run(longer), "", graded(took)]
     return "\n".join(parts)
 
 
-def stored() -> dict | None:
-    """Return the stored comparison, if there is one."""
-    path = HERE / "results.json"
+def stored(name: str = "results") -> dict | None:
+    """Return the stored comparison, or that of the machine before, if there is one."""
+    path = HERE / f"{name}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 

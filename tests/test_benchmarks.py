@@ -35,6 +35,19 @@ def test_the_page_shows_the_stored_figures(load):
     assert shown.strip() == page.generated().strip()
 
 
+def test_another_machine_is_kept_beside_this_one(load, monkeypatch, tmp_path):
+    run = load("run")
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "results.json")
+    run.keep_elsewhere("here")
+    assert list(tmp_path.iterdir()) == []
+    run.RESULTS.write_text('{"machine": "here"}')
+    run.keep_elsewhere("here")
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+    run.keep_elsewhere("there")
+    assert (tmp_path / "elsewhere.json").read_text() == '{"machine": "here"}'
+    assert not run.RESULTS.exists()
+
+
 def test_products_of_lenet_and_of_the_transformer_as_xla_counts_them(load):
     """Element-wise work comes on top: a few per cent."""
     sizes = load("sizes")

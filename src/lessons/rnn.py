@@ -4,7 +4,8 @@ Sequences are (B, T, D): batch, time, features. The product of the inputs with t
 weights does not depend on the state, so it is done once for all times before the scan.
 Padded sequences carry ``lengths``: from a sequence's end on, its state stands still
 and its outputs are 0, so padding cannot leak into an answer. Types are promoted as in
-any product: float32 inputs read by float64 parameters give float64.
+any product: float32 inputs read by float64 parameters give float64. Gradients go
+backwards through time as chapter 08 derives them; ``jax.jvp`` is refused.
 """
 
 from collections.abc import Callable
