@@ -85,6 +85,7 @@ MAY_IMPORT = {
 }
 PARTS = {
     "__init__": {"_precision"},
+    "rnn": {"_recurrence"},
     "optimizers": {"schedules", "update_rules"},
     "data": {"_readers", "augment", "download", "scaling", "toys"},
     "metrics": {"curves", "intervals"},
