@@ -61,7 +61,7 @@ def objective(read, name, lengths):
 
     def value(p, x, start):
         y, state = read(name, p, x, lengths, start)
-        weights = jnp.arange(1.0, y.size + 1).reshape(y.shape) / y.size
+        weights = jnp.arange(1.0, y.size + 1).reshape(y.shape) / max(y.size, 1)
         return (weights * y).sum() + sum((s**2).sum() for s in state)
 
     return value
@@ -90,6 +90,15 @@ def test_without_lengths_the_gradient_is_the_same(name):
     point = drawn(name)
     ours = jax.grad(objective(packaged, name, None), (0, 1, 2))(*point)
     close(ours, jax.grad(objective(looped, name, jnp.full(B, T)), (0, 1, 2))(*point))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_no_steps_leave_the_state_and_no_gradient_but_that_of_the_state(name):
+    params, x, start = drawn(name)
+    value = objective(packaged, name, None)
+    d_params, d_start = jax.grad(value, (0, 2))(params, x[:, :0], start)
+    assert all((leaf == 0).all() for leaf in jax.tree.leaves(d_params))
+    close(d_start, jax.tree.map(lambda s: 2 * s, start))
 
 
 @pytest.mark.parametrize("name", LAYERS)

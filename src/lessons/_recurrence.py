@@ -53,15 +53,16 @@ def walk(
 
 
 def _forward(cell: Cell, recurrent: Recurrent, inputs: Any, state: State) -> tuple:
-    """Walk, and keep of each step how to go back through it and the state before."""
+    """Walk, and keep what each step reads of the state, and how to go back through."""
     w, b = recurrent
 
     def step(old: State, x: Any) -> tuple[State, tuple]:
         new, back = jax.vjp(cell, old, x, old[0] @ w + b)
-        return new, (new[0], old[0], back)
+        return new, (new[0], back)
 
-    state, (outputs, before, backs) = lax.scan(step, state, inputs)
-    return (outputs, state), (recurrent, before, backs)
+    last, (outputs, backs) = lax.scan(step, state, inputs)
+    before = jnp.concatenate([state[0][None], outputs])[: len(outputs)]
+    return (outputs, last), (recurrent, before, backs)
 
 
 def _backward(cell: Cell, saved: tuple, wanted: tuple[Array, State]) -> tuple:

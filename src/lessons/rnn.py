@@ -421,8 +421,8 @@ def _project(x: Array, w: Array) -> Array:
     its result is as wide as all gates.
     """
     batch, steps, n_in = x.shape
-    flat = jnp.moveaxis(x, 1, 0).reshape(-1, n_in)
-    return (flat @ _side_by_side(w)).reshape(steps, batch, -1)
+    flat = jnp.moveaxis(x, 1, 0).reshape(steps * batch, n_in) @ _side_by_side(w)
+    return flat.reshape(steps, batch, flat.shape[1])
 
 
 def _check_input(x: Array, w_x: Array, lengths: Array | None) -> None:
