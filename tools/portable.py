@@ -56,6 +56,7 @@ FREE = {
 }
 
 
+# What CI runs of a leg at a time, and what a whole leg runs.
 PARTS = {"notebooks": ["notebooks"], "tests": ["src", "tests"]}
 
 
@@ -215,9 +216,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     names, parts = [options.leg] if options.leg else list(LEGS), list(PARTS)
     if options.rotate:
-        [*names, part] = turn()
-        parts = [part]
-        print(f"The leg whose turn it is: {names[0]}, {part} (of {', '.join(LEGS)})")
+        name, part = turn()
+        names, parts = [name], [part]
+        print(f"The leg whose turn it is: {name}, {part} (of {', '.join(LEGS)})")
     outcomes = {name: run(name, parts) for name in names}
     print("\nPortability:")
     for name, outcome in outcomes.items():

@@ -5,16 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.nn import sigmoid
+from test_rnn import LAYERS, B, H, T, drawn, sequences
 
 from lessons import rnn
 
-KEY = jax.random.key(0)
-LAYERS = {
-    "rnn": (rnn.rnn_init, rnn.rnn),
-    "lstm": (rnn.lstm_init, rnn.lstm),
-    "gru": (rnn.gru_init, rnn.gru),
-}
-B, T, D, H = 3, 5, 2, 4
 LENGTHS = jnp.array([5, 2, 0])
 
 
@@ -46,14 +40,13 @@ def packaged(name, p, x, lengths, start):
     return y, tuple(state) if name == "lstm" else (state, start[1])
 
 
-def drawn(name):
+def point(name):
     """Return parameters, inputs and a start, all off their usual values."""
-    keys = iter(jax.random.split(jax.random.key(1), 9))
-    shapes = jax.eval_shape(lambda: LAYERS[name][0](KEY, D, H))
-    params = jax.tree.map(lambda s: jax.random.normal(next(keys), s.shape), shapes)
-    x = jax.random.normal(next(keys), (B, T, D))
-    start = tuple(jax.random.normal(next(keys), (2, B, H)))
-    return params, x, start
+    return (
+        drawn(name),
+        sequences(),
+        tuple(jax.random.normal(jax.random.key(3), (2, B, H))),
+    )
 
 
 def objective(read, name, lengths):
@@ -76,11 +69,11 @@ def close(got, want):
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("lengths", [jnp.full(B, T), LENGTHS])
 def test_every_value_and_gradient_is_that_of_the_loop(name, lengths):
-    point = drawn(name)
-    values = [objective(read, name, lengths)(*point) for read in (packaged, looped)]
+    at = point(name)
+    values = [objective(read, name, lengths)(*at) for read in (packaged, looped)]
     close(*values)
     ours, theirs = (
-        jax.grad(objective(read, name, lengths), (0, 1, 2))(*point)
+        jax.grad(objective(read, name, lengths), (0, 1, 2))(*at)
         for read in (packaged, looped)
     )
     close(ours, theirs)
@@ -89,14 +82,14 @@ def test_every_value_and_gradient_is_that_of_the_loop(name, lengths):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_without_lengths_the_gradient_is_the_same(name):
-    point = drawn(name)
-    ours = jax.grad(objective(packaged, name, None), (0, 1, 2))(*point)
-    close(ours, jax.grad(objective(looped, name, jnp.full(B, T)), (0, 1, 2))(*point))
+    at = point(name)
+    ours = jax.grad(objective(packaged, name, None), (0, 1, 2))(*at)
+    close(ours, jax.grad(objective(looped, name, jnp.full(B, T)), (0, 1, 2))(*at))
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_no_steps_leave_the_state_and_no_gradient_but_that_of_the_state(name):
-    params, x, start = drawn(name)
+    params, x, start = point(name)
     value = objective(packaged, name, None)
     d_params, d_start = jax.grad(value, (0, 2))(params, x[:, :0], start)
     assert all((leaf == 0).all() for leaf in jax.tree.leaves(d_params))
@@ -105,7 +98,7 @@ def test_no_steps_leave_the_state_and_no_gradient_but_that_of_the_state(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_gradient_has_a_gradient(name):
-    params, x, start = drawn(name)
+    params, x, start = point(name)
 
     def steepness(read):
         slope = jax.grad(objective(read, name, LENGTHS))
@@ -116,7 +109,7 @@ def test_the_gradient_has_a_gradient(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_networks_side_by_side_are_read_one_by_one(name):
-    params, x, start = drawn(name)
+    params, x, start = point(name)
     two = jax.tree.map(lambda a: jnp.stack([a, -a]), params)
     slope = jax.grad(objective(packaged, name, LENGTHS))
     both = jax.vmap(lambda p: slope(p, x, start))(two)
@@ -127,7 +120,7 @@ def test_networks_side_by_side_are_read_one_by_one(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_gradient_has_the_type_of_its_parameter(name):
-    params, x, start = drawn(name)
+    params, x, start = point(name)
     params["w_h"] = params["w_h"].astype(jnp.bfloat16)
     slopes = jax.grad(objective(packaged, name, None))(params, x, start)
     assert {k: g.dtype for k, g in slopes.items()} == {
@@ -137,7 +130,7 @@ def test_a_gradient_has_the_type_of_its_parameter(name):
 
 @pytest.mark.parametrize("lengths", [None, LENGTHS])
 def test_what_the_activation_holds_can_be_trained(lengths):
-    p, x, (h, _) = drawn("rnn")
+    p, x, (h, _) = point("rnn")
     real = jnp.arange(T) < (jnp.full(B, T) if lengths is None else lengths)[:, None]
 
     def ours(a):
@@ -156,7 +149,7 @@ def test_what_the_activation_holds_can_be_trained(lengths):
 
 
 def test_an_activation_with_numbers_of_its_own_follows_the_type():
-    p, x, (h, _) = drawn("rnn")
+    p, x, (h, _) = point("rnn")
     half = jnp.array(0.5, jnp.float32)
     low = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (p, x))
     y, _ = rnn.rnn(*low, state=h, activation=lambda z: jnp.maximum(half * z, z))
@@ -164,6 +157,6 @@ def test_an_activation_with_numbers_of_its_own_follows_the_type():
 
 
 def test_forward_mode_is_refused():
-    params, x, _ = drawn("gru")
+    params, x, _ = point("gru")
     with pytest.raises(TypeError, match="forward-mode"):
         jax.jvp(lambda x: rnn.gru(params, x)[0], (x,), (x,))
